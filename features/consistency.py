@@ -1,0 +1,141 @@
+"""What must hold between measurements of one visit. A record that contradicts itself is rejected.
+
+The tolerance 0.75-1.33 catches every swap among a Treg count, a CD4 count and a Treg share, and leaves room for
+two assays of one blood sample; the same tolerance serves the other products and sums, as an assumption.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from features.problem import Problem
+from features.record import Measurement
+from features.units import plain
+
+LOWEST_RATIO, HIGHEST_RATIO = 0.75, 1.33
+ITEMS_SHARED = (
+    "alsfrs_speech",
+    "alsfrs_salivation",
+    "alsfrs_swallowing",
+    "alsfrs_handwriting",
+    "alsfrs_cutting",
+    "alsfrs_dressing",
+    "alsfrs_turning",
+    "alsfrs_walking",
+    "alsfrs_stairs",
+)
+ITEMS_ALSFRS_R = (*ITEMS_SHARED, "alsfrs_dyspnea", "alsfrs_orthopnea", "alsfrs_ventilation")
+ITEMS_ALSFRS = (*ITEMS_SHARED, "alsfrs_breathing")
+
+Values = Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """``name`` is what ``compute`` makes of ``parts``: exactly, within a ratio, or (``ceiling``) at the most."""
+
+    name: str
+    parts: tuple[str, ...]
+    compute: Callable[[Values], float]
+    says: str
+    exact: bool = False
+    ceiling: bool = False
+
+
+IDENTITIES = (
+    Identity(
+        "treg_count",
+        ("cd4_count", "treg_pct_cd4"),
+        lambda v: v["cd4_count"] * v["treg_pct_cd4"] / 100.0,
+        "CD4 count x Treg share of CD4+",
+    ),
+    Identity(
+        "nlr",
+        ("neutrophils", "lymphocytes"),
+        lambda v: v["neutrophils"] / v["lymphocytes"] if v["lymphocytes"] > 0 else float("inf"),
+        "neutrophils / lymphocytes",
+    ),
+    Identity(
+        "bmi",
+        ("weight", "height"),
+        lambda v: v["weight"] / (v["height"] / 100.0) ** 2,
+        "weight / height squared",
+    ),
+    Identity(
+        "alsfrs_r_total",
+        ITEMS_ALSFRS_R,
+        lambda v: sum(v[item] for item in ITEMS_ALSFRS_R),
+        "the sum of its 12 items",
+        exact=True,
+    ),
+    Identity(
+        "alsfrs_total",
+        ITEMS_ALSFRS,
+        lambda v: sum(v[item] for item in ITEMS_ALSFRS),
+        "the sum of its 10 items",
+        exact=True,
+    ),
+    Identity(
+        "cd4_count",
+        ("lymphocytes",),
+        lambda v: v["lymphocytes"] * 1000.0,
+        "the lymphocyte count, of which CD4+ cells are a part",
+        ceiling=True,
+    ),
+    Identity(
+        "neutrophils",
+        ("leukocytes",),
+        lambda v: v["leukocytes"],
+        "the leukocyte count, of which neutrophils are a part",
+        ceiling=True,
+    ),
+    Identity(
+        "lymphocytes",
+        ("leukocytes",),
+        lambda v: v["leukocytes"],
+        "the leukocyte count, of which lymphocytes are a part",
+        ceiling=True,
+    ),
+)
+
+
+def contradictions(path: str, measured: Mapping[str, Measurement]) -> list[Problem]:
+    """A problem for each identity that the uncensored values of one visit break.
+
+    >>> made = {"treg_count": Measurement(700.0), "cd4_count": Measurement(700.0),
+    ...         "treg_pct_cd4": Measurement(7.0)}
+    >>> print(contradictions("visits[0]", made)[0])  # doctest: +NORMALIZE_WHITESPACE
+    visits[0].treg_count = 700 contradicts 49, CD4 count x Treg share of CD4+ (allowed ratio 0.75-1.33);
+    check cd4_count, treg_pct_cd4 and treg_count for a swap or a unit
+    """
+    values = {name: item.value for name, item in measured.items() if item.comparator is None}
+    return [
+        problem
+        for identity in IDENTITIES
+        if identity.name in values and all(part in values for part in identity.parts)
+        for problem in _breach(path, identity, values)
+    ]
+
+
+def _breach(path: str, identity: Identity, values: Values) -> list[Problem]:
+    value, expected = values[identity.name], identity.compute(values)
+    if identity.exact:
+        allowed, holds = "must be equal", value == expected
+    elif identity.ceiling:
+        allowed, holds = f"at most {HIGHEST_RATIO} times it", value <= expected * HIGHEST_RATIO
+    else:
+        allowed = f"allowed ratio {LOWEST_RATIO}-{HIGHEST_RATIO}"
+        holds = expected * LOWEST_RATIO <= value <= expected * HIGHEST_RATIO
+    if holds:
+        return []
+    parts = "its items" if identity.exact else ", ".join(identity.parts)
+    return [
+        Problem(
+            "contradiction",
+            f"{path}.{identity.name}",
+            plain(value),
+            f"contradicts {plain(expected)}, {identity.says} ({allowed})",
+            f"check {parts} and {identity.name} for a swap or a unit",
+        )
+    ]

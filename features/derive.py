@@ -1,0 +1,122 @@
+"""Derived features: pure functions of the history up to the index visit.
+
+A record ends with its index visit (`PatientRecord.until` cuts it there), so nothing that came later can leak in.
+What cannot be derived is absent; nothing is imputed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from features.consistency import IDENTITIES, Identity
+from features.record import Measurement, PatientRecord, Visit
+from features.vocabulary import Quantity, vocabulary
+
+Scale = Literal["alsfrs_r_total", "alsfrs_total"]
+SCALE_MAXIMUM: Mapping[str, float] = {"alsfrs_r_total": 48.0, "alsfrs_total": 40.0}
+SHORTEST_SPAN_MONTHS = 1.0  # a change over less is the noise of two readings
+CHANGE, DRAWN = "_change_per_month", "_months_since_drawn"
+
+COMPLETED = tuple(identity for identity in IDENTITIES if not identity.ceiling)
+
+
+def derive(record: PatientRecord, scale: Scale) -> dict[str, float]:
+    """All features of a record, by column; a column that is absent was not measured.
+
+    For each quantity of a visit: the last value; its change per month by least squares, where it was measured at
+    least twice over at least a month; months from its last measurement to the index visit. A value beyond a limit
+    of detection counts as that limit for the last value and not at all for the change. For the patient: age,
+    diagnostic delay, months since onset, categories as 0/1, and ``delta_fs`` on the scale given.
+
+    >>> visits = tuple(Visit(month, {"alsfrs_r_total": Measurement(score)}) for month, score in ((8, 44), (10, 42)))
+    >>> features = derive(PatientRecord(visits), "alsfrs_r_total")
+    >>> features["alsfrs_r_total"], features["alsfrs_r_total_change_per_month"], features["delta_fs"]
+    (42, -1.0, 0.6)
+    """
+    index = record.index_visit.month
+    features = _patient(record)
+    for name, readings in _readings(record).items():
+        quantity = vocabulary().quantities[name]
+        features.update(_of_quantity(quantity, readings, index))
+    score = features.get(scale)
+    if score is not None and index > 0:
+        features["delta_fs"] = (SCALE_MAXIMUM[scale] - score) / index
+    return features
+
+
+def complete(visit: Visit) -> dict[str, Measurement]:
+    """The comparable measurements of a visit, with those that follow exactly from others of the same visit.
+
+    >>> visit = Visit(0.0, {"neutrophils": Measurement(4.5), "lymphocytes": Measurement(1.5)})
+    >>> complete(visit)["nlr"].value
+    3.0
+    """
+    words = vocabulary().quantities
+    measured = {name: item for name, item in visit.measurements.items() if comparable(words[name], item)}
+    for identity in COMPLETED:
+        if identity.name not in measured:
+            value = _computed(identity, measured)
+            if value is not None:
+                measured[identity.name] = Measurement(value)
+    return measured
+
+
+def comparable(quantity: Quantity, measurement: Measurement) -> bool:
+    """Whether the value is on the one footing that the column of the quantity holds (Treg:responder ratio)."""
+    return quantity.qualifier is None or measurement.qualifier == quantity.qualifier.comparable
+
+
+def _computed(identity: Identity, measured: Mapping[str, Measurement]) -> float | None:
+    parts = [measured.get(part) for part in identity.parts]
+    if any(part is None or part.comparator is not None for part in parts):
+        return None
+    value = identity.compute({name: measured[name].value for name in identity.parts})
+    low, high = vocabulary().quantities[identity.name].plausible
+    return value if low <= value <= high else None
+
+
+def _readings(record: PatientRecord) -> dict[str, list[tuple[float, Measurement]]]:
+    readings: dict[str, list[tuple[float, Measurement]]] = {}
+    for visit in record.visits:
+        for name, measurement in complete(visit).items():
+            readings.setdefault(name, []).append((visit.month, measurement))
+    return readings
+
+
+def _of_quantity(quantity: Quantity, readings: list[tuple[float, Measurement]], index: float) -> dict[str, float]:
+    month, last = readings[-1]
+    features = {quantity.column: last.value, quantity.column + DRAWN: index - month}
+    exact = [(month, item.value) for month, item in readings if item.comparator is None]
+    if len(exact) >= 2 and exact[-1][0] - exact[0][0] >= SHORTEST_SPAN_MONTHS:
+        features[quantity.column + CHANGE] = slope(exact)
+    return features
+
+
+def slope(points: list[tuple[float, float]]) -> float:
+    """Least-squares slope of (x, y) points with at least two different x.
+
+    >>> slope([(0.0, 1.0), (1.0, 2.0), (2.0, 6.0)])
+    2.5
+    """
+    count = len(points)
+    mean_x = sum(x for x, _ in points) / count
+    mean_y = sum(y for _, y in points) / count
+    across = sum((x - mean_x) * (y - mean_y) for x, y in points)
+    return across / sum((x - mean_x) ** 2 for x, _ in points)
+
+
+def _patient(record: PatientRecord) -> dict[str, float]:
+    features = {"months_since_onset": record.index_visit.month}
+    if record.age_years is not None:
+        features["age_years"] = record.age_years
+    if record.diagnostic_delay_months is not None:
+        features["diagnostic_delay_months"] = record.diagnostic_delay_months
+    values = dict(record.categories)
+    for visit in record.visits:
+        if visit.riluzole is not None:
+            values["riluzole"] = visit.riluzole
+    for name, value in values.items():
+        for column, one in vocabulary().categories[name].columns.items():
+            features[column] = 1.0 if value == one else 0.0
+    return features

@@ -1,0 +1,99 @@
+"""The design matrix: which columns, in which order, and what differs when columns don't match."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.derive import SCALE_MAXIMUM, Scale, derive
+from features.feature import Feature, catalogue
+from features.record import PatientRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnDiff:
+    """How a list of columns differs from the one a design matrix has."""
+
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    moved: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.missing or self.unexpected or self.moved)
+
+    def __str__(self) -> str:
+        parts = []
+        for word, columns in (
+            ("missing", self.missing),
+            ("unexpected", self.unexpected),
+            ("moved", self.moved),
+        ):
+            if columns:
+                parts.append(f"{word}: {', '.join(columns)}")
+        return "; ".join(parts) or "no difference"
+
+
+@dataclass(frozen=True, slots=True)
+class DesignMatrix:
+    """The columns of a model in their order, and the scale its outcome is counted on.
+
+    Raises:
+        ValueError: a column is not in the catalogue, or stands twice.
+    """
+
+    columns: tuple[str, ...]
+    scale: Scale = "alsfrs_r_total"
+
+    def __post_init__(self) -> None:
+        known = catalogue()
+        unknown = [column for column in self.columns if column not in known]
+        twice = sorted({column for column in self.columns if self.columns.count(column) > 1})
+        if unknown or twice:
+            raise ValueError(f"design matrix: unknown columns {unknown}, columns that stand twice {twice}")
+        if self.scale not in SCALE_MAXIMUM:
+            raise ValueError(f"design matrix: scale {self.scale!r} is not one of {sorted(SCALE_MAXIMUM)}")
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """What each column is."""
+        return tuple(catalogue()[column] for column in self.columns)
+
+    @property
+    def directions(self) -> tuple[int, ...]:
+        """The sign biology gives each column: +1 faster, -1 slower, 0 unsaid."""
+        return tuple(feature.direction for feature in self.features)
+
+    def row(self, record: PatientRecord) -> NDArray[np.float64]:
+        """The design row (p,) of a record at its index visit; NaN where a column was not measured.
+
+        >>> from features.record import Measurement, Visit
+        >>> record = PatientRecord((Visit(10.0, {"crp": Measurement(4.0)}),))
+        >>> DesignMatrix(("months_since_onset", "crp_mg_l", "nlr")).row(record)
+        array([10.,  4., nan])
+        """
+        found = derive(record, self.scale)
+        return np.array([found.get(column, np.nan) for column in self.columns], dtype=np.float64)
+
+    def rows(self, records: Iterable[PatientRecord]) -> NDArray[np.float64]:
+        """The design rows (n, p) of records."""
+        rows = [self.row(record) for record in records]
+        return np.vstack(rows) if rows else np.empty((0, len(self.columns)))
+
+    def difference(self, columns: Sequence[str]) -> ColumnDiff:
+        """What differs between ``columns`` and the columns of this matrix.
+
+        >>> print(DesignMatrix(("crp_mg_l", "nlr")).difference(["nlr", "sex"]))
+        missing: crp_mg_l; unexpected: sex
+        >>> print(DesignMatrix(("crp_mg_l", "nlr")).difference(["nlr", "crp_mg_l"]))
+        moved: crp_mg_l, nlr
+        """
+        own = set(self.columns)
+        missing = tuple(column for column in self.columns if column not in columns)
+        unexpected = tuple(column for column in columns if column not in own)
+        moved: tuple[str, ...] = ()
+        if not missing and not unexpected:
+            moved = tuple(a for a, b in zip(self.columns, columns, strict=False) if a != b)
+        return ColumnDiff(missing, unexpected, moved)

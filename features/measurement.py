@@ -1,0 +1,132 @@
+"""One measurement, ``{value, unit, comparator?}``: its shape, its unit, its plausibility."""
+
+from __future__ import annotations
+
+import math
+
+from features.problem import Problem, shown
+from features.record import Comparator, Measurement
+from features.units import likely_unit, outside, plain, to_canonical
+from features.vocabulary import Quantity
+
+
+def parse_measurement(
+    path: str, quantity: Quantity, value: object, *, exact: bool = False
+) -> Measurement | list[Problem]:
+    """The measurement in the canonical unit, or every problem it has.
+
+    Args:
+        path: where it stands, for the problems.
+        quantity: what is measured.
+        value: the JSON value ``{"value": number, "unit": UCUM code, "comparator": "<" or ">" (optional)}`` and,
+            where the quantity has a qualifier, that.
+        exact: whether a comparator is refused (age, delay, time).
+
+    >>> from features.vocabulary import vocabulary
+    >>> parse_measurement("crp", vocabulary().quantities["crp"], {"value": 8200, "unit": "mg/L"})[0].remedy
+    'sent in ug/L?'
+    """
+    if not isinstance(value, dict):
+        remedy = f'send {{"value": number, "unit": "{quantity.unit}"}}'
+        return [Problem("wrong_type", path, shown(value), "is not an object with value and unit", remedy)]
+    problems = [*_keys(path, quantity, value, exact=exact)]
+    number = _number(path, value, problems)
+    unit = _unit(path, quantity, value, problems)
+    comparator = _comparator(path, value, problems)
+    qualifier = _qualifier(path, quantity, value, problems)
+    if number is None or unit is None:
+        return problems
+    canonical = to_canonical(quantity, number, unit)
+    problems += _plausible(path, quantity, number, unit, canonical)
+    return problems or Measurement(canonical, comparator, qualifier)
+
+
+def _keys(path: str, quantity: Quantity, value: dict[str, object], *, exact: bool) -> list[Problem]:
+    allowed = ["value", "unit", *([] if exact else ["comparator"])]
+    if quantity.qualifier is not None:
+        allowed.append(quantity.qualifier.name)
+    remedy = f"the keys are {', '.join(allowed)}"
+    return [
+        Problem("unknown_key", f"{path}.{key[:80]}", None, "is not a key here", remedy)
+        for key in value
+        if key not in allowed
+    ]
+
+
+def _number(path: str, value: dict[str, object], problems: list[Problem]) -> float | None:
+    if "value" not in value:
+        remedy = "send a number, or leave the measurement out"
+        problems.append(Problem("missing_key", f"{path}.value", None, "is required", remedy))
+        return None
+    number = value["value"]
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        remedy = "send a JSON number" if number is not None else "leave out what was not measured"
+        problems.append(Problem("wrong_type", f"{path}.value", shown(number), "is not a number", remedy))
+        return None
+    try:
+        as_float = float(number)
+    except OverflowError:
+        as_float = math.inf
+    if not math.isfinite(as_float):
+        rule = "is not a finite number"
+        problems.append(Problem("not_finite", f"{path}.value", shown(number), rule, "send the measured value"))
+        return None
+    return as_float
+
+
+def _unit(path: str, quantity: Quantity, value: dict[str, object], problems: list[Problem]) -> str | None:
+    choices = ", ".join(quantity.units)
+    if "unit" not in value:
+        remedy = f"send one of {choices}"
+        problems.append(Problem("missing_unit", f"{path}.unit", None, "is required and never guessed", remedy))
+        return None
+    unit = value["unit"]
+    if isinstance(unit, str) and unit in quantity.units:
+        return unit
+    rule = f"is not a unit of {quantity.label}"
+    remedy = f"send one of {choices} (UCUM codes)"
+    problems.append(Problem("unknown_unit", f"{path}.unit", shown(unit), rule, remedy))
+    return None
+
+
+def _comparator(path: str, value: dict[str, object], problems: list[Problem]) -> Comparator | None:
+    comparator = value.get("comparator")
+    if "comparator" not in value or comparator == "<":
+        return "<" if "comparator" in value else None
+    if comparator == ">":
+        return ">"
+    remedy = 'send "<" or ">", or leave it out'
+    field = f"{path}.comparator"
+    problems.append(Problem("unknown_value", field, shown(comparator), "is not a comparator", remedy))
+    return None
+
+
+def _qualifier(path: str, quantity: Quantity, value: dict[str, object], problems: list[Problem]) -> str | None:
+    qualifier = quantity.qualifier
+    if qualifier is None:
+        return None
+    field = f"{path}.{qualifier.name}"
+    remedy = f"send one of {', '.join(qualifier.values)}"
+    if qualifier.name not in value:
+        rule = f"is required: {quantity.label} means nothing without it"
+        problems.append(Problem("missing_key", field, None, rule, remedy))
+        return None
+    found = value[qualifier.name]
+    if isinstance(found, str) and found in qualifier.values:
+        return found
+    problems.append(Problem("unknown_value", field, shown(found), "is not one of the values", remedy))
+    return None
+
+
+def _plausible(path: str, quantity: Quantity, value: float, unit: str, canonical: float) -> list[Problem]:
+    sent = f"{plain(value)} {unit}"
+    if quantity.integer and not canonical.is_integer():
+        return [Problem("not_whole", path, sent, "is not a whole number", "a score is a whole number of points")]
+    side = outside(quantity, canonical)
+    if side is None:
+        return []
+    low, high = quantity.plausible
+    rule = f"is {side} {plain(low)}-{plain(high)} {quantity.unit}"
+    guess = likely_unit(quantity, value, unit)
+    remedy = f"sent in {guess}?" if guess is not None else "check the value and its unit"
+    return [Problem("out_of_range", path, sent, rule, remedy)]

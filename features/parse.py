@@ -1,0 +1,244 @@
+"""From a JSON value to a `PatientRecord`: strict, in canonical units, every problem at once.
+
+The shape (also served as ``/v1/schema``)::
+
+    {"reference": "optional, echoed", "sex": "female", "onset_site": "bulbar", "c9orf72": "normal",
+     "age": {"value": 61, "unit": "a"}, "diagnostic_delay": {"value": 11, "unit": "mo"},
+     "onset_date": "2024-05-10",
+     "visits": [{"date": "2025-09-01", "riluzole": "yes",
+                 "measurements": {"crp": {"value": 0.3, "unit": "mg/L", "comparator": "<"}}}]}
+
+A visit has either a ``date`` (then the record has an ``onset_date``) or ``months_since_onset``, a number with a
+unit. Only ``visits`` and, for each, its time and its measurements are required.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+from features.consistency import contradictions
+from features.measurement import parse_measurement
+from features.problem import Problem, Rejected, shown
+from features.record import Measurement, PatientRecord, Visit
+from features.units import DAYS_PER_MONTH
+from features.vocabulary import Vocabulary, vocabulary
+
+MOST_VISITS = 400
+LONGEST_REFERENCE = 128
+RECORD_KEYS = ("reference", "onset_date", "age", "diagnostic_delay", "visits")  # and the patient's categories
+VISIT_KEYS = ("date", "months_since_onset", "riluzole", "measurements")
+
+
+def parse_record(value: object, *, today: date) -> PatientRecord:
+    """The record that a JSON value holds.
+
+    Args:
+        value: the parsed JSON value.
+        today: the date of the caller's clock; a visit after it is refused.
+
+    Raises:
+        Rejected: with every problem of the record, in the order of its fields.
+
+    >>> record = parse_record({"visits": [{"months_since_onset": {"value": 1.5, "unit": "a"},
+    ...     "measurements": {"crp": {"value": 0.82, "unit": "mg/dL"}}}]}, today=date(2026, 1, 1))
+    >>> record.index_visit
+    Visit(month=18.0, measurements={'crp': Measurement(value=8.2, comparator=None, qualifier=None)}, riluzole=None)
+    """
+    reader = _Reader(vocabulary(), today)
+    record = reader.record(value)
+    if reader.problems or record is None:
+        raise Rejected(reader.problems)
+    return record
+
+
+class _Reader:
+    """Collects problems while it reads; a part that cannot be read is None."""
+
+    def __init__(self, words: Vocabulary, today: date) -> None:
+        self.words = words
+        self.today = today
+        self.problems: list[Problem] = []
+
+    def record(self, value: object) -> PatientRecord | None:
+        patient_categories = [name for name in self.words.categories if name not in VISIT_KEYS]
+        body = self.object("record", value, (*RECORD_KEYS, *patient_categories), required=("visits",))
+        if body is None:
+            return None
+        categories = {
+            name: text
+            for name in patient_categories
+            if name in body and (text := self.category(name, name, body[name])) is not None
+        }
+        onset = self.date("onset_date", body["onset_date"]) if "onset_date" in body else None
+        age = self.number("age", body)
+        delay = self.number("diagnostic_delay", body)
+        visits = self.visits(body.get("visits"), onset, "onset_date" in body) if "visits" in body else ()
+        return PatientRecord(
+            visits=visits,
+            categories=categories,
+            age_years=age,
+            diagnostic_delay_months=delay,
+            reference=self.reference(body.get("reference")),
+        )
+
+    def visits(self, value: object, onset: date | None, has_onset: bool) -> tuple[Visit, ...]:
+        if not isinstance(value, list):
+            self.add("wrong_type", "visits", shown(value), "is not a list", "send a list of visits")
+            return ()
+        if not value:
+            self.add("empty_history", "visits", None, "is empty", "send at least one visit")
+        if len(value) > MOST_VISITS:
+            rule = f"holds more than {MOST_VISITS} visits"
+            self.add("too_many", "visits", str(len(value)), rule, "send the most recent ones")
+            return ()
+        visits: list[Visit] = []
+        before: float | None = None
+        styles: set[str] = set()
+        for position, item in enumerate(value):
+            path = f"visits[{position}]"
+            body = self.object(path, item, VISIT_KEYS, required=("measurements",))
+            if body is None:
+                continue
+            styles |= {key for key in ("date", "months_since_onset") if key in body}
+            month = self.month(path, body, onset, has_onset)
+            self.order(path, month, before)
+            before = month if month is not None else before
+            visits.append(self.visit(path, body, month))
+        if len(styles) == 2:
+            rule = "mixes dates and months since onset"
+            self.add("mixed_time", "visits", None, rule, "date all visits in one way")
+        return tuple(visits)
+
+    def visit(self, path: str, body: Mapping[str, object], month: float | None) -> Visit:
+        measured = self.measurements(f"{path}.measurements", body.get("measurements"))
+        self.problems += contradictions(f"{path}.measurements", measured)
+        riluzole = None
+        if "riluzole" in body:
+            riluzole = self.category(f"{path}.riluzole", "riluzole", body["riluzole"])
+        return Visit(0.0 if month is None else month, measured, riluzole)
+
+    def measurements(self, path: str, value: object) -> dict[str, Measurement]:
+        if value is None:
+            return {}  # said as missing_key already, or null, which object() has refused
+        if not isinstance(value, dict):
+            self.add("wrong_type", path, shown(value), "is not an object", "send measurements by name")
+            return {}
+        measured: dict[str, Measurement] = {}
+        for name, item in value.items():
+            quantity = self.words.quantities.get(name)
+            if quantity is None or quantity.level == "patient":
+                self.add("unknown_key", f"{path}.{name[:80]}", None, "is not in the vocabulary", self.near(name))
+                continue
+            found = parse_measurement(f"{path}.{name}", quantity, item)
+            if isinstance(found, Measurement):
+                measured[name] = found
+            else:
+                self.problems += found
+        return measured
+
+    def month(self, path: str, body: Mapping[str, object], onset: date | None, has_onset: bool) -> float | None:
+        if ("date" in body) == ("months_since_onset" in body):
+            rule = "has both a date and months_since_onset" if "date" in body else "has no time"
+            self.add("visit_time", path, None, rule, "send either date or months_since_onset")
+            return None
+        if "months_since_onset" in body:
+            return self.number("months_since_onset", body, path=f"{path}.months_since_onset")
+        day = self.date(f"{path}.date", body["date"])
+        if not has_onset:
+            rule = "is needed where visits have dates"
+            self.add("missing_key", "onset_date", None, rule, "send onset_date, or months_since_onset by visit")
+        if day is not None and day > self.today:
+            self.add("future_visit", f"{path}.date", shown(body["date"]), "is in the future", "check the year")
+            return None
+        if day is None or onset is None:
+            return None
+        if day < onset:
+            rule = "is before the onset of symptoms"
+            self.add("before_onset", f"{path}.date", shown(body["date"]), rule, "check onset_date and date")
+            return None
+        return (day - onset).days / DAYS_PER_MONTH
+
+    def order(self, path: str, month: float | None, before: float | None) -> None:
+        if month is None or before is None or month > before:
+            return
+        if month == before:
+            rule = "is at the same time as the visit before it"
+            self.add("duplicate_visit", path, None, rule, "merge the two, or drop one")
+        else:
+            rule = "is earlier than the visit before it"
+            self.add("time_order", path, None, rule, "send visits in time order")
+
+    def number(self, name: str, body: Mapping[str, object], path: str | None = None) -> float | None:
+        if name not in body:
+            return None
+        found = parse_measurement(path or name, self.words.quantities[name], body[name], exact=True)
+        if isinstance(found, Measurement):
+            return found.value
+        self.problems += found
+        return None
+
+    def category(self, path: str, name: str, value: object) -> str | None:
+        values = self.words.categories[name].values
+        if isinstance(value, str) and value in values:
+            return value
+        choices = ", ".join(f'"{choice}"' for choice in values)
+        code, rule = ("unknown_value", "is not one of the values") if isinstance(value, str) else _NOT_TEXT
+        self.add(code, path, shown(value), rule, f"send one of {choices}, or leave it out")
+        return None
+
+    def date(self, path: str, value: object) -> date | None:
+        if not isinstance(value, str):
+            self.add("wrong_type", path, shown(value), "is not a text", "send a date as YYYY-MM-DD")
+            return None
+        try:
+            if len(value) != len("YYYY-MM-DD"):
+                raise ValueError(value)
+            return date.fromisoformat(value)
+        except ValueError:
+            self.add("bad_date", path, shown(value), "is not a date of the calendar", "send YYYY-MM-DD")
+            return None
+
+    def reference(self, value: object) -> str | None:
+        if value is None:
+            return None
+        if isinstance(value, str) and len(value) <= LONGEST_REFERENCE and value.isprintable():
+            return value
+        rule = f"is not a printable text of at most {LONGEST_REFERENCE} characters"
+        self.add("wrong_type", "reference", shown(value), rule, "send a shorter, plain reference")
+        return None
+
+    def object(
+        self, path: str, value: object, allowed: tuple[str, ...], required: tuple[str, ...]
+    ) -> Mapping[str, object] | None:
+        if not isinstance(value, dict):
+            self.add("wrong_type", path, shown(value), "is not an object", "send a JSON object")
+            return None
+        at = "" if path == "record" else f"{path}."
+        for key in value:
+            if key not in allowed:
+                remedy = f"the keys are {', '.join(allowed)}"
+                self.add("unknown_key", f"{at}{key[:80]}", None, "is not a key here", remedy)
+            elif value[key] is None:
+                self.add("wrong_type", f"{at}{key}", "null", "is null", "leave out what is not known")
+        for key in required:
+            if key not in value:
+                self.add("missing_key", f"{at}{key}", None, "is required", "send it")
+        return {key: item for key, item in value.items() if key in allowed and item is not None}
+
+    def near(self, name: str) -> str:
+        for quantity in self.words.quantities.values():
+            if name == quantity.column and name != quantity.name:
+                return f'send it as "{quantity.name}", with its unit'
+        patient = [name for name, quantity in self.words.quantities.items() if quantity.level == "patient"]
+        if name in patient:
+            return "it belongs to the patient or to the visit's time, not to its measurements"
+        return "GET /v1/vocabulary lists the names"
+
+    def add(self, code: str, field: str, value: str | None, rule: str, remedy: str) -> None:
+        problem = Problem(code, field, value, rule, remedy)
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+
+_NOT_TEXT = ("wrong_type", "is not a text")

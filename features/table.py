@@ -1,0 +1,223 @@
+"""A long table, one row a visit, columns named by the vocabulary: the table form of a patient's record.
+
+The rows of a patient become the same JSON shape that a clinic system sends, and go through the same parser; a
+problem is told with its row and column.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from features.parse import parse_record
+from features.problem import Problem, Rejected
+from features.record import PatientRecord
+from features.units import DAYS_PER_MONTH, to_canonical
+from features.vocabulary import Quantity, vocabulary
+
+PATIENT, SITE, DEATH = "patient_id", "site", "death_month"
+TIME, DATE, ONSET = "months_since_onset", "visit_date", "onset_date"  # a table has the first, or the other two
+COMPARATOR = "_comparator"
+OTHER_COLUMNS = (PATIENT, SITE, DATE, ONSET, DEATH)
+_CENSORED = re.compile(r"\s*([<>])\s*([0-9.eE+-]+)\s*")
+
+Row = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class TablePatient:
+    """The rows of one patient: where they stand in the table, and the record they make or its problems."""
+
+    patient_id: str
+    rows: tuple[int, ...]  # positions in the table, in time order
+    record: PatientRecord | None
+    problems: tuple[Problem, ...]
+
+
+def known_columns() -> dict[str, str]:
+    """Every column that a table may have, with the name of its quantity or category.
+
+    >>> known_columns()["crp_mg_l"], known_columns()["sex"]
+    ('crp', 'sex')
+    """
+    words = vocabulary()
+    found = {quantity.column: quantity.name for quantity in words.quantities.values()}
+    found.update({name: name for name in words.categories})
+    found.update({column + COMPARATOR: column for column in list(found) if column in words.by_column})
+    for quantity in words.quantities.values():
+        if quantity.qualifier is not None:
+            found[quantity.qualifier.name] = quantity.name
+    found.update({column: column for column in OTHER_COLUMNS})
+    return found
+
+
+def patients(rows: Sequence[Row], units: Mapping[str, str] | None = None) -> list[TablePatient]:
+    """The patients of a table, in order of first appearance; rows of a patient need not be contiguous.
+
+    Args:
+        rows: cells by vocabulary column; None, NaN and empty text mean not measured. A text such as ``<0.3`` in a
+            numeric column, or ``<`` in ``<column>_comparator``, means below that limit.
+        units: the unit of a column where it is not the canonical one.
+
+    >>> rows = [{"patient_id": "a", "months_since_onset": 12.0, "alsfrs_r_total": 40, "sex": "male"},
+    ...         {"patient_id": "a", "months_since_onset": 9.0, "alsfrs_r_total": 42, "sex": "male"}]
+    >>> [patient] = patients(rows)
+    >>> patient.rows, patient.record.visits[0].month
+    ((1, 0), 9.0)
+    """
+    positions: dict[str, list[int]] = {}
+    for position, row in enumerate(rows):
+        identity = row.get(PATIENT)
+        key = f"row {position + 1}" if absent(identity) else str(identity)
+        positions.setdefault(key, []).append(position)
+    return [_patient(key, where, rows, units or {}) for key, where in positions.items()]
+
+
+def absent(cell: object) -> bool:
+    """Whether a cell says that nothing was measured.
+
+    >>> absent(None), absent(float("nan")), absent(" "), absent(0)
+    (True, True, True, False)
+    """
+    return (
+        cell is None
+        or (isinstance(cell, float) and math.isnan(cell))
+        or (isinstance(cell, str) and not cell.strip())
+    )
+
+
+def _patient(patient_id: str, where: list[int], rows: Sequence[Row], units: Mapping[str, str]) -> TablePatient:
+    ordered = sorted(where, key=lambda position: _time(rows[position]))
+    found: list[Problem] = []
+    body: dict[str, object] = {"visits": [_visit(rows[position], units) for position in ordered]}
+    _constants([rows[position] for position in ordered], units, body, found)
+    record: PatientRecord | None = None
+    try:
+        record = parse_record(body, today=date.max)
+    except Rejected as rejected:
+        found += rejected.problems
+    named = tuple(_at_row(problem, ordered) for problem in found)
+    return TablePatient(patient_id, tuple(ordered), None if named else record, named)
+
+
+def _time(row: Row) -> float:
+    """Months, for the order of rows and the time between them; infinite where the row does not say."""
+    value = row.get(TIME)
+    if isinstance(value, (int, float)) and not absent(value):
+        return float(value)
+    try:
+        return date.fromisoformat(str(row.get(DATE))[:10]).toordinal() / DAYS_PER_MONTH
+    except ValueError:
+        return math.inf
+
+
+def _visit(row: Row, units: Mapping[str, str]) -> dict[str, object]:
+    words = vocabulary()
+    measurements: dict[str, object] = {}
+    for column, quantity in words.by_column.items():
+        cell = row.get(column)
+        if quantity.level == "patient" or absent(cell):
+            continue
+        measurements[quantity.name] = _measurement(row, quantity, cell, units)
+    visit: dict[str, object] = {"measurements": measurements}
+    time = row.get(TIME)
+    if not absent(time):
+        visit[TIME] = {"value": number(time), "unit": units.get(TIME, "mo")}
+    day = row.get(DATE)
+    if not absent(day):
+        visit["date"] = str(day)[:10]
+    riluzole = row.get("riluzole")
+    if not absent(riluzole):
+        visit["riluzole"] = riluzole
+    return visit
+
+
+def _measurement(row: Row, quantity: Quantity, cell: object, units: Mapping[str, str]) -> dict[str, object]:
+    value, comparator = number(cell), row.get(quantity.column + COMPARATOR)
+    censored = _CENSORED.fullmatch(cell) if isinstance(cell, str) else None
+    if censored is not None:
+        comparator, value = censored[1], number(censored[2])
+    measured: dict[str, object] = {"value": value, "unit": units.get(quantity.column, quantity.unit)}
+    if not absent(comparator):
+        measured["comparator"] = comparator
+    if quantity.qualifier is not None:
+        said = row.get(quantity.qualifier.name)
+        measured[quantity.qualifier.name] = quantity.qualifier.comparable if absent(said) else said
+    return measured
+
+
+def number(cell: object) -> object:
+    """A cell as a JSON number if it is one, else as it is (the parser will say what is wrong with it).
+
+    >>> number("12.5"), number("twelve"), number(3)
+    (12.5, 'twelve', 3)
+    """
+    if isinstance(cell, str):
+        try:
+            return float(cell) if "_" not in cell else cell
+        except ValueError:
+            return cell
+    if not isinstance(cell, (int, float)) and hasattr(cell, "item"):
+        plain: object = cell.item()
+        return plain
+    return cell
+
+
+def _constants(rows: list[Row], units: Mapping[str, str], body: dict[str, object], problems: list[Problem]) -> None:
+    """What is true of the patient on every row; rows that contradict each other are a problem."""
+    words = vocabulary()
+    onsets = list(dict.fromkeys(str(day)[:10] for day in _cells(rows, ONSET)))
+    if onsets and not all(absent(row.get(DATE)) for row in rows):
+        body[ONSET] = onsets[0]
+        if len(onsets) > 1:
+            problems.append(_changes(ONSET))
+    for name in words.categories:
+        values = list(dict.fromkeys(row[name] for row in rows if not absent(row.get(name))))
+        if name == "riluzole" or not values:
+            continue
+        body[name] = values[0]
+        if len(values) > 1:
+            problems.append(_changes(name))
+    delays = list(dict.fromkeys(_cells(rows, "diagnostic_delay_months")))
+    if delays:
+        unit = units.get("diagnostic_delay_months", "mo")
+        body["diagnostic_delay"] = {"value": number(delays[0]), "unit": unit}
+        if len(delays) > 1:
+            problems.append(_changes("diagnostic_delay_months"))
+    _age(rows, units, body)
+
+
+def _age(rows: list[Row], units: Mapping[str, str], body: dict[str, object]) -> None:
+    """The age at the last row, from the first row that has one and the time between (ages are often rounded)."""
+    unit = units.get("age_years", "a")
+    for row in rows:
+        value = number(row.get("age_years"))
+        if absent(value):
+            continue
+        if isinstance(value, (int, float)) and math.isfinite(_time(row)) and math.isfinite(_time(rows[-1])):
+            age = vocabulary().quantities["age"]
+            value = to_canonical(age, float(value), unit) + (_time(rows[-1]) - _time(row)) / 12.0
+            unit = age.unit
+        body["age"] = {"value": value, "unit": unit}
+        return
+
+
+def _cells(rows: Iterable[Row], column: str) -> list[object]:
+    return [row[column] for row in rows if not absent(row.get(column))]
+
+
+def _changes(column: str) -> Problem:
+    rule = "changes between the rows of one patient"
+    return Problem("contradiction", column, None, rule, "correct the rows, or split the patient")
+
+
+def _at_row(problem: Problem, ordered: list[int]) -> Problem:
+    found = re.match(r"visits\[(\d+)\]\.?", problem.field)
+    if found is None:
+        return problem
+    field = problem.field[found.end() :].removeprefix("measurements.")
+    row = ordered[int(found[1])] + 1
+    return replace(problem, field=f"row {row}: {field}" if field else f"row {row}")

@@ -1,0 +1,1 @@
+"""How a pack is reached: the HTTP API and what stands around it."""

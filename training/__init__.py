@@ -1,0 +1,1 @@
+"""How a pack is made: cohorts, outcome, fit, calibrate, evaluate, report, registry."""
