@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,8 +74,11 @@ class DesignMatrix:
         >>> DesignMatrix(("months_since_onset", "crp_mg_l", "nlr")).row(record)
         array([10.,  4., nan])
         """
-        found = derive(record, self.scale)
-        return np.array([found.get(column, np.nan) for column in self.columns], dtype=np.float64)
+        return self.order(derive(record, self.scale))
+
+    def order(self, derived: Mapping[str, float]) -> NDArray[np.float64]:
+        """Derived features, by column, as a design row (p,)."""
+        return np.array([derived.get(column, np.nan) for column in self.columns], dtype=np.float64)
 
     def rows(self, records: Iterable[PatientRecord]) -> NDArray[np.float64]:
         """The design rows (n, p) of records."""

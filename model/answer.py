@@ -1,0 +1,144 @@
+"""What a record is answered with: a prediction, or an abstention with its reasons.
+
+One type, rendered by each edge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Json = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class PackRef:
+    """Which pack answered: its id (sha256 of its manifest), its name, the version of Tregcast that made it."""
+
+    id: str
+    name: str
+    made_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionInterval:
+    """The interval that holds the rate with the stated coverage, in points/month."""
+
+    lower: float
+    upper: float
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """A feature's signed share of the estimate, in points/month; ``value`` is None where it was not measured."""
+
+    feature: str
+    label: str
+    value: float | None
+    unit: str
+    points_per_month: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """Why a prediction, though given, should be read with care. ``features`` names what it is about."""
+
+    code: str
+    features: tuple[str, ...]
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why no number is given. ``words`` hold no number either."""
+
+    code: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A progression rate in points of the pack's scale per month (positive = decline), and why."""
+
+    progression_rate: float
+    unit: str
+    prediction_interval: PredictionInterval
+    quantiles: tuple[tuple[float, float], ...]  # (probability, rate)
+    band_probabilities: tuple[tuple[str, float], ...]  # slow, intermediate, fast
+    base_value: float
+    contributions: tuple[Contribution, ...]  # largest first; base_value + contributions = progression_rate
+    cautions: tuple[Caution, ...]
+    pack: PackRef
+    statement: str
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Abstention:
+    """The record was understood, and is not answered."""
+
+    reasons: tuple[Reason, ...]
+    pack: PackRef
+    statement: str
+    reference: str | None = None
+
+
+Answer = Prediction | Abstention
+
+
+def outcome(answer: Answer) -> str:
+    """``prediction``, ``prediction_with_cautions`` or ``abstained``."""
+    if isinstance(answer, Abstention):
+        return "abstained"
+    return "prediction_with_cautions" if answer.cautions else "prediction"
+
+
+def render(answer: Answer) -> dict[str, object]:
+    """The JSON object of an answer, the same on every route. An abstention holds no number anywhere.
+
+    >>> ref = PackRef("0" * 64, "als-progression", "tregcast 0.1.0")
+    >>> render(Abstention((Reason("no_score", "There is no functional score."),), ref, "Simulated."))["outcome"]
+    'abstained'
+    """
+    head: dict[str, object] = {"outcome": outcome(answer), "reference": answer.reference}
+    tail: dict[str, object] = {
+        "pack": {"id": answer.pack.id, "name": answer.pack.name, "made_by": answer.pack.made_by},
+        "statement": answer.statement,
+    }
+    if isinstance(answer, Abstention):
+        reasons = [{"code": reason.code, "words": reason.words} for reason in answer.reasons]
+        return {**head, "reasons": reasons, **tail}
+    return {**head, **_numbers(answer), **tail}
+
+
+def _numbers(prediction: Prediction) -> dict[str, object]:
+    interval = prediction.prediction_interval
+    return {
+        "progression_rate": prediction.progression_rate,
+        "unit": prediction.unit,
+        "prediction_interval": {
+            "coverage": interval.coverage,
+            "lower": interval.lower,
+            "upper": interval.upper,
+        },
+        "quantiles": [{"probability": q, "rate": rate} for q, rate in prediction.quantiles],
+        "band_probabilities": dict(prediction.band_probabilities),
+        "base_value": prediction.base_value,
+        "contributions": [
+            {
+                "feature": item.feature,
+                "label": item.label,
+                "value": item.value,
+                "unit": item.unit,
+                "points_per_month": item.points_per_month,
+                "words": item.words,
+            }
+            for item in prediction.contributions
+        ],
+        "cautions": [
+            {"code": item.code, "features": list(item.features), "words": item.words}
+            for item in prediction.cautions
+        ],
+    }

@@ -1,0 +1,170 @@
+"""When a prediction carries a caution, and when no number is given at all. One rule a line in two lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.derive import COMPLETED, DRAWN, comparable
+from features.feature import catalogue
+from features.matrix import DesignMatrix
+from features.record import PatientRecord
+from features.units import plain
+from features.vocabulary import Quantity, vocabulary
+from model.answer import Caution, Reason
+from model.applicability import Applicability
+
+OLDEST_SCORE_MONTHS = 12.0  # the horizon of the prediction itself: an older score says nothing of the next year
+IMPORTANT_SHARE = 0.05  # a missing input is worth a caution if it carries at least this share of all contributions
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One record before it is answered: all that a rule may look at."""
+
+    record: PatientRecord
+    derived: Mapping[str, float]  # every feature of the record, by column
+    row: NDArray[np.float64]  # (p,) those of the model, in its order
+    matrix: DesignMatrix
+    importance: tuple[float, ...]  # (p,) share of all contributions in training
+    applicability: Applicability
+
+    @property
+    def score_age_months(self) -> float | None:
+        """Months from the last functional score on the pack's scale to the index visit; None without one."""
+        return self.derived.get(self.matrix.scale + DRAWN)
+
+
+def _important_missing(case: Case) -> list[Caution]:
+    missing = [
+        feature
+        for feature, value, share in zip(case.matrix.features, case.row, case.importance, strict=True)
+        if np.isnan(value) and share >= IMPORTANT_SHARE
+    ]
+    if not missing:
+        return []
+    names = ", ".join(feature.label for feature in missing)
+    words = f"Not available, though it weighs in this model: {names}."
+    return [Caution("missing_input", tuple(feature.column for feature in missing), words)]
+
+
+def _stale(case: Case) -> list[Caution]:
+    found = []
+    for quantity in _measured_inputs(case):
+        age, limit = case.derived.get(quantity.column + DRAWN), quantity.stale_after_months
+        if age is not None and limit is not None and age > limit:
+            words = f"{quantity.label} was measured {age:.1f} months before the index visit (limit {plain(limit)})."
+            found.append(Caution("stale_input", (quantity.column,), words))
+    return found
+
+
+def _outside_training(case: Case) -> list[Caution]:
+    found = []
+    for at in case.applicability.outside(case.row):
+        feature = case.matrix.features[at]
+        words = f"{feature.label} is outside the range that the training cohort covers."
+        found.append(Caution("outside_training_range", (feature.column,), words))
+    return found
+
+
+def _at_limit(case: Case) -> list[Caution]:
+    found = []
+    for quantity in _measured_inputs(case):
+        last = next(
+            v.measurements[quantity.name] for v in reversed(case.record.visits) if quantity.name in v.measurements
+        )
+        if last.comparator is not None:
+            side = "below" if last.comparator == "<" else "above"
+            words = f"{quantity.label} is {side} a limit; the limit, {plain(last.value)} {quantity.unit}, was used."
+            found.append(Caution("beyond_limit", (quantity.column,), words))
+    return found
+
+
+def _not_comparable(case: Case) -> list[Caution]:
+    found = []
+    for name, quantity in vocabulary().quantities.items():
+        made = [v.measurements[name] for v in case.record.visits if name in v.measurements]
+        unused = [item for item in made if not comparable(quantity, item)]
+        if unused and quantity.qualifier is not None and quantity.column in case.matrix.columns:
+            words = (
+                f"{quantity.label} at {quantity.qualifier.name} {unused[-1].qualifier} was not used: "
+                f"this model knows {quantity.qualifier.comparable} only."
+            )
+            found.append(Caution("not_comparable", (quantity.column,), words))
+    return found
+
+
+def _not_an_input(case: Case) -> list[Caution]:
+    sent = {name for visit in case.record.visits for name in visit.measurements}
+    used = {feature.quantity for feature in case.matrix.features}
+    used |= {part for identity in COMPLETED if identity.name in used for part in identity.parts}
+    ignored = [quantity for name, quantity in vocabulary().quantities.items() if name in sent - used]
+    if not ignored:
+        return []
+    names = ", ".join(quantity.label for quantity in ignored)
+    words = f"Sent, but not known to this model and not used: {names}."
+    return [Caution("not_an_input", tuple(quantity.column for quantity in ignored), words)]
+
+
+def _measured_inputs(case: Case) -> list[Quantity]:
+    """Quantities of the model that the record has as sent (not computed from others), on a comparable footing."""
+    sent = {
+        name
+        for visit in case.record.visits
+        for name, item in visit.measurements.items()
+        if comparable(vocabulary().quantities[name], item)
+    }
+    known = catalogue()
+    inputs = {known[column].quantity for column in case.matrix.columns}
+    return [q for name, q in vocabulary().quantities.items() if name in sent and name in inputs]
+
+
+def _no_score(case: Case) -> list[Reason]:
+    label = vocabulary().quantities[case.matrix.scale].label
+    age = case.score_age_months
+    if age is None:
+        return [
+            Reason("no_functional_score", f"There is no {label} in the record; this model counts in its points.")
+        ]
+    if age > OLDEST_SCORE_MONTHS:
+        return [
+            Reason("functional_score_too_old", f"The last {label} is more than a year older than the index visit.")
+        ]
+    return []
+
+
+def _unlike(case: Case) -> list[Reason]:
+    if not case.applicability.is_unlike(case.row):
+        return []
+    words = (
+        "The patient is unlike the training cohort: taken together, the measured values are further from it "
+        "than those of almost all of its patients."
+    )
+    return [Reason("unlike_training_cohort", words)]
+
+
+CAUTIONS: tuple[Callable[[Case], list[Caution]], ...] = (
+    _important_missing,
+    _stale,
+    _outside_training,
+    _at_limit,
+    _not_comparable,
+    _not_an_input,
+)
+ABSTENTIONS: tuple[Callable[[Case], list[Reason]], ...] = (
+    _no_score,
+    _unlike,
+)
+
+
+def cautions(case: Case) -> tuple[Caution, ...]:
+    """Every caution that a prediction for this case carries."""
+    return tuple(caution for rule in CAUTIONS for caution in rule(case))
+
+
+def abstentions(case: Case) -> tuple[Reason, ...]:
+    """Every reason not to answer this case."""
+    return tuple(reason for rule in ABSTENTIONS for reason in rule(case))

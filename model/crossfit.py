@@ -1,0 +1,113 @@
+"""Cross-fitting: each row's estimate from a model that has seen neither the row nor its group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.model_selection import GroupKFold
+
+from model.boosting import BoosterSettings, fit_booster
+from model.fitted import ScaleModel
+from model.tables import Rows, TreeTables
+
+Floats = NDArray[np.float64]
+Folds = NDArray[np.int64]
+
+_WORKERS = 2  # each booster fits on one thread
+SCALE_SETTINGS = BoosterSettings(n_trees=100, max_depth=2, min_child_share=0.08, reg_lambda=10.0)
+_MIN_ROWS = 60  # with fewer, trees on absolute residuals follow noise
+_FLOOR_SHARE = 0.2  # of the mean absolute residual
+
+
+def grouped_folds(groups: ArrayLike, n_folds: int, seed: int) -> Folds:
+    """The fold of each row, (n,) from 0; rows of one group share a fold, and folds have about as many groups.
+
+    With fewer groups than folds asked for, each group is a fold.
+
+    Raises:
+        ValueError: if there are fewer than two groups.
+
+    >>> grouped_folds(["a", "b", "a", "c"], n_folds=2, seed=0).tolist()
+    [1, 0, 1, 0]
+    """
+    labels = np.asarray(groups)
+    n_groups = len(np.unique(labels))
+    if n_groups < 2:
+        raise ValueError(f"groups has {n_groups} distinct value; cross-validation needs at least 2")
+    folds = np.empty(len(labels), np.int64)
+    splitter = GroupKFold(min(n_folds, n_groups), shuffle=True, random_state=seed)
+    for fold, (_, held_out) in enumerate(splitter.split(labels, groups=labels)):
+        folds[held_out] = fold
+    return folds
+
+
+def out_of_fold(
+    X: Rows,
+    y: Floats,
+    weight: Floats,
+    folds: Folds,
+    settings: BoosterSettings,
+    *,
+    monotone: Sequence[int] = (),
+    seed: int = 0,
+) -> Floats:
+    """Estimates (n,) of y by boosters that were fitted on the other folds."""
+    estimates = np.empty(len(y))
+
+    def fill(fold: int) -> None:
+        held_out = folds == fold
+        rest = ~held_out
+        model = fit_booster(X[rest], y[rest], weight[rest], settings, monotone=monotone, seed=seed)
+        tables = TreeTables.from_booster_json(model)
+        estimates[held_out] = tables.unit * tables.estimate(X[held_out])
+
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        list(pool.map(fill, range(int(folds.max()) + 1)))
+    return estimates
+
+
+def fit_scale(
+    X: Rows, location: Floats, y: Floats, weight: Floats, folds: Folds, *, seed: int = 0
+) -> tuple[ScaleModel, bytes | None, Floats]:
+    """The scale model, its booster if it has one, and the out-of-fold scale of each row.
+
+    Trees on the absolute residuals are kept if, out of fold, they beat the constant by the Laplace likelihood
+    log(scale) + |residual| / scale (the scale of a Laplace distribution is its mean absolute value), by more than
+    one standard error of the gain (Breiman et al., Classification and Regression Trees, 1984).
+
+    Args:
+        X: (n, p).
+        location: (n,) out-of-fold estimates, which the trees read as one more column.
+        y: (n,)
+        weight: (n,), positive.
+        folds: (n,), as of the location.
+        seed: of the sampling of rows and features.
+    """
+    errors = np.abs(y - location)
+    mean_error = float(np.average(errors, weights=weight))
+    constant = mean_error if mean_error > 0 else 1.0  # without any error every scale says the same
+    same = ScaleModel(constant, _FLOOR_SHARE * constant, None)
+    if len(y) < _MIN_ROWS or mean_error == 0:
+        return same, None, np.full(len(y), constant)
+    inputs = np.concatenate([X, location[:, None]], axis=1)
+    varying = np.maximum(out_of_fold(inputs, errors, weight, folds, SCALE_SETTINGS, seed=seed), same.floor)
+    if not _beats(varying, _mean_of_other_folds(errors, weight, folds), errors, weight):
+        return same, None, np.full(len(y), constant)
+    booster = fit_booster(inputs, errors, weight, SCALE_SETTINGS, seed=seed)
+    return ScaleModel(constant, same.floor, TreeTables.from_booster_json(booster)), booster, varying
+
+
+def _mean_of_other_folds(values: Floats, weight: Floats, folds: Folds) -> Floats:
+    sums, weights = np.bincount(folds, weight * values), np.bincount(folds, weight)
+    means: Floats = (sums.sum() - sums) / (weights.sum() - weights)
+    return means[folds]
+
+
+def _beats(challenger: Floats, constant: Floats, errors: Floats, weight: Floats) -> bool:
+    gain = np.log(constant) + errors / constant - np.log(challenger) - errors / challenger
+    mean = np.average(gain, weights=weight)
+    variance = np.average((gain - mean) ** 2, weights=weight)
+    return bool(mean > np.sqrt(variance / len(gain)))

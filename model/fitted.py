@@ -1,0 +1,88 @@
+"""A fitted model: what training makes, a pack stores and every route answers from. Numbers only, no learner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.distribution import PredictiveDistribution
+from model.tables import Rows, TreeTables
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class TreePart:
+    """Boosted trees with their weight in the location."""
+
+    weight: float
+    tables: TreeTables
+
+    def estimate(self, rows: Rows) -> Floats:
+        """(n,), points/month."""
+        return self.tables.estimate(rows).astype(np.float64) * self.tables.unit * self.weight
+
+    def contributions(self, rows: Rows) -> Floats:
+        """(n, p + 1), points/month; the last column is the base value."""
+        return self.tables.contributions(rows).astype(np.float64) * self.tables.unit * self.weight
+
+
+@dataclass(frozen=True, eq=False)
+class ScaleModel:
+    """The expected absolute error of the location, in points/month: by trees, or the same for everybody.
+
+    The trees read the features and, as one more column, the location: fast progressors vary more.
+    """
+
+    constant: float  # mean absolute out-of-fold residual
+    floor: float  # what the trees may not go below
+    tables: TreeTables | None  # over p + 1 columns; None where trees did not beat the constant
+
+    def scale(self, rows: Rows, location: Floats) -> Floats:
+        """(n,), positive, for rows (n, p) and their location (n,)."""
+        if self.tables is None:
+            return np.full(len(rows), self.constant)
+        units = self.tables.estimate(np.concatenate([rows, location[:, None]], axis=1))
+        scale: Floats = np.maximum(self.tables.unit * units, self.floor)
+        return scale
+
+
+@dataclass(frozen=True, eq=False)
+class FittedModel:
+    """Location, scale and residuals: together one predictive distribution per row.
+
+    The location is a sum of parts, each with an `estimate` and `contributions` in points/month that add up; a part
+    of another kind joins by having the same two methods.
+
+    >>> stump = TreeTables(1, 0, 2, *(np.zeros((0, 1), kind) for kind in ("i4", "f4", "?", "i4")),
+    ...                    np.zeros((0, 2, 1), "i4"))
+    >>> model = FittedModel(("nfl",), (TreePart(1.0, stump),), ScaleModel(0.5, 0.1, None), np.array([-1.0, 1.0]))
+    >>> model.contributions(np.array([[30.0]])).tolist(), model.distribution(np.array([[30.0]])).cdf(2.0).tolist()
+    ([[0.0, 2.0]], [0.5])
+    """
+
+    feature_names: tuple[str, ...]  # p, in the order of the columns of rows
+    location: tuple[TreePart, ...]
+    scale: ScaleModel
+    residuals: Floats  # (m,), ascending: out-of-fold residual / out-of-fold scale
+
+    def estimate(self, rows: Rows) -> Floats:
+        """The rate in points/month, (n,), for rows (n, p) with NaN where not measured."""
+        total = np.zeros(len(rows))
+        for part in self.location:
+            total += part.estimate(rows)
+        return total
+
+    def contributions(self, rows: Rows) -> Floats:
+        """Each feature's share of `estimate` in points/month, (n, p + 1); the last column is the base value."""
+        total = np.zeros((len(rows), len(self.feature_names) + 1))
+        for part in self.location:
+            total += part.contributions(rows)
+        return total
+
+    def distribution(self, rows: Rows) -> PredictiveDistribution:
+        """The predictive distribution of each row's rate, for rows (n, p)."""
+        location = self.estimate(rows)
+        return PredictiveDistribution(location, self.scale.scale(rows, location), self.residuals)

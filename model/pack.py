@@ -1,0 +1,149 @@
+"""The pack: what training makes, MLflow keeps, service and batch load. Data only, no code, nothing pickled.
+
+A folder of the files in `FILES` and ``manifest.json``, which holds name, size and sha256 of each. The pack's id is
+the sha256 of the manifest, so the same cohort, seed and versions give the same id. Loading reads each file once and
+checks name, size and digest **before** a parser sees a byte; then it replays the golden answers and refuses a pack
+that answers otherwise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.canonical import canonical_json
+from model.contents import Contents, decode, encode
+from model.golden import GoldenAnswer, replay
+from model.predictor import Predictor
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+LARGEST_FILE = 256 * 2**20
+LARGEST_MANIFEST = 2**20
+FILES = (
+    "applicability.json",
+    "calibration.json",
+    "card.json",
+    "golden.json",
+    "location.json",
+    "model.json",
+    "scale.json",
+    "tables.npz",
+)
+
+
+class Refused(ValueError):
+    """A pack that is not what its manifest says, or does not answer as it did when it was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A verified pack: its id, its card (trained on what, how good, for what), and the predictor it holds."""
+
+    id: str
+    card: Mapping[str, object]
+    predictor: Predictor
+    golden: tuple[GoldenAnswer, ...]
+
+
+def write_pack(folder: Path, contents: Contents) -> str:
+    """Write a pack into ``folder`` (new or empty) and return its id.
+
+    Raises:
+        FileExistsError: the folder holds something.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise FileExistsError(f"{folder} is not empty; a pack needs a folder of its own")
+    files = encode(contents)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    manifest = _manifest(contents, files)
+    (folder / MANIFEST).write_bytes(manifest)
+    return hashlib.sha256(manifest).hexdigest()
+
+
+def load_pack(folder: Path, *, expected_id: str | None = None) -> Pack:
+    """Verify a pack folder, load it, and replay its golden answers.
+
+    Args:
+        folder: the pack folder.
+        expected_id: the id it must have, where the caller knows it from elsewhere.
+
+    Raises:
+        Refused: with the file and the rule it breaks.
+    """
+    try:
+        manifest = _read(folder, MANIFEST, LARGEST_MANIFEST)
+        pack_id = hashlib.sha256(manifest).hexdigest()
+        if expected_id is not None and pack_id != expected_id:
+            raise Refused(f"{MANIFEST}: the pack's id is {pack_id}, not {expected_id} as expected")
+        files = _verified(folder, _listed(manifest))
+        contents = decode(files)
+        predictor = contents.predictor(pack_id)
+        wrong = replay(predictor, contents.golden)
+    except OSError as error:
+        raise Refused(f"{error.filename or folder}: {error.strerror or error}") from error
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        if isinstance(error, Refused):
+            raise
+        raise Refused(f"the pack does not hold what format {FORMAT} asks: {error!r}") from error
+    if wrong:
+        raise Refused(f"golden answers differ: {'; '.join(wrong[:3])}")
+    return Pack(pack_id, contents.card, predictor, contents.golden)
+
+
+def _manifest(contents: Contents, files: Mapping[str, bytes]) -> bytes:
+    return canonical_json(
+        {
+            "format": FORMAT,
+            "name": contents.name,
+            "cohort_digest": contents.cohort_digest,
+            "versions": dict(contents.versions),
+            "files": {
+                name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+                for name, data in files.items()
+            },
+        }
+    )
+
+
+def _listed(manifest: bytes) -> dict[str, tuple[int, str]]:
+    table = json.loads(manifest)
+    if not isinstance(table, dict) or table.get("format") != FORMAT:
+        found = table.get("format") if isinstance(table, dict) else None
+        raise Refused(f"{MANIFEST}: format {found!r} is not the format {FORMAT} that this version reads")
+    listed = {name: (int(entry["size"]), str(entry["sha256"])) for name, entry in table["files"].items()}
+    if set(listed) != set(FILES):
+        odd = sorted(set(listed) ^ set(FILES))
+        raise Refused(f"{MANIFEST}: missing or unexpected files {odd}")
+    return listed
+
+
+def _verified(folder: Path, listed: Mapping[str, tuple[int, str]]) -> dict[str, bytes]:
+    strange = sorted(path.name for path in folder.iterdir() if path.name not in {MANIFEST, *listed})
+    if strange:
+        raise Refused(f"{strange[0]}: not in the manifest")
+    files: dict[str, bytes] = {}
+    for name, (size, digest) in listed.items():
+        data = _read(folder, name, LARGEST_FILE)
+        if len(data) != size:
+            raise Refused(f"{name}: {len(data)} bytes, the manifest says {size}")
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise Refused(f"{name}: its sha256 is not the one in the manifest")
+        files[name] = data
+    return files
+
+
+def _read(folder: Path, name: str, most: int) -> bytes:
+    path = folder / name
+    if path.is_symlink() or not path.is_file():
+        raise Refused(f"{name}: not a regular file of the pack")
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise Refused(f"{name}: larger than {most} bytes")
+    return data

@@ -1,0 +1,120 @@
+"""Records in, answers out: the whole of what a pack does, without a word of files or of HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.derive import derive
+from features.feature import Feature
+from features.matrix import DesignMatrix
+from features.record import PatientRecord
+from features.units import plain
+from model.answer import (
+    Abstention,
+    Answer,
+    Contribution,
+    PackRef,
+    Prediction,
+    PredictionInterval,
+)
+from model.applicability import Applicability
+from model.cautions import Case, abstentions, cautions
+from model.fitted import FittedModel
+
+COVERAGE = 0.9
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+BANDS = ("slow", "intermediate", "fast")  # < 0.5, 0.5-1.0, > 1.0 points/month: Vacchiano 2021
+SCALE_NAMES = {"alsfrs_r_total": "ALSFRS-R (0-48)", "alsfrs_total": "ALSFRS (0-40)"}
+
+
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """A fitted, calibrated model with all it needs to answer a record."""
+
+    matrix: DesignMatrix
+    fitted: FittedModel
+    applicability: Applicability
+    importance: tuple[float, ...]  # (p,) share of all contributions in training
+    statement: str
+    pack: PackRef
+
+    @property
+    def unit(self) -> str:
+        """What the rate is counted in."""
+        return f"{SCALE_NAMES[self.matrix.scale]} points/month"
+
+    def predict(self, record: PatientRecord) -> Answer:
+        """The answer for one record at its index visit (its last one)."""
+        derived = derive(record, self.matrix.scale)
+        row = self.matrix.order(derived)
+        case = Case(record, derived, row, self.matrix, self.importance, self.applicability)
+        reasons = abstentions(case)
+        if reasons:
+            return Abstention(reasons, self.pack, self.statement, record.reference)
+        return self._numbers(case)
+
+    def predict_many(self, records: Sequence[PatientRecord]) -> list[Answer]:
+        """The answers for records, in order; each is what `predict` gives for that record alone."""
+        return [self.predict(record) for record in records]
+
+    def _numbers(self, case: Case) -> Prediction:
+        rows = case.row[None, :]
+        shares = self.fitted.contributions(rows)[0]
+        distribution = self.fitted.distribution(rows)
+        lower, upper = distribution.interval(COVERAGE)[0]
+        probabilities = distribution.band_probabilities()[0]
+        return Prediction(
+            progression_rate=float(distribution.location[0]),
+            unit=self.unit,
+            prediction_interval=PredictionInterval(float(lower), float(upper), COVERAGE),
+            quantiles=tuple((q, float(distribution.quantile(q)[0])) for q in QUANTILES),
+            band_probabilities=tuple(zip(BANDS, map(float, probabilities), strict=True)),
+            base_value=float(shares[-1]),
+            contributions=_contributions(self.matrix.features, case.row, shares),
+            cautions=cautions(case),
+            pack=self.pack,
+            statement=self.statement,
+            reference=case.record.reference,
+        )
+
+
+def _contributions(
+    features: tuple[Feature, ...], row: NDArray[np.float64], shares: NDArray[np.float64]
+) -> tuple[Contribution, ...]:
+    found = [
+        Contribution(
+            feature.column,
+            feature.label,
+            None if np.isnan(value) else float(value),
+            feature.unit,
+            float(share),
+            _words(feature, float(value), float(share)),
+        )
+        for feature, value, share in zip(features, row, shares[:-1], strict=True)
+        if share != 0.0
+    ]
+    return tuple(sorted(found, key=lambda item: (-abs(item.points_per_month), item.feature)))
+
+
+def _words(feature: Feature, value: float, share: float) -> str:
+    effect = f"{abs(share):.2f} points/month {'faster' if share > 0 else 'slower'}"
+    if np.isnan(value):
+        return f"{feature.label} not measured: {effect}, as patients without it in the training cohort"
+    if feature.kind == "category":
+        return f"{feature.label}, {'yes' if value == 1.0 else 'no'}: {effect}"
+    shown = plain(float(f"{value:.4g}"))
+    return f"{feature.label} {shown} {UNIT_WORDS.get(feature.unit, feature.unit)}".rstrip() + f": {effect}"
+
+
+UNIT_WORDS = {
+    "{score}": "points",
+    "{score}/mo": "points/month",
+    "({score})/mo": "points/month",
+    "1": "",
+    "a": "years",
+    "mo": "months",
+}

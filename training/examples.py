@@ -1,0 +1,58 @@
+"""The examples of a cohort as a design matrix with outcomes: what a learner is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.derive import derive
+from features.feature import catalogue
+from features.matrix import DesignMatrix
+from training.cohort import Cohort
+
+Floats = NDArray[np.float64]
+
+KINDS = ("last", "change", "category", "derived")
+"""Kinds of features that models are given. Months since a marker was drawn serve cautions, not the estimate."""
+FEWEST_MEASURED = 10
+LEAST_SHARE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Design rows (n, p) in the order of ``matrix``, rates and their standard errors (n,), patient of each row."""
+
+    matrix: DesignMatrix
+    X: Floats
+    y: Floats
+    standard_error: Floats
+    patient: NDArray[np.str_]
+    site: NDArray[np.str_]
+
+    def feature(self, column: str) -> Floats:
+        """One column (n,) by name; all NaN if the cohort does not have it."""
+        if column not in self.matrix.columns:
+            return np.full(len(self.y), np.nan)
+        return self.X[:, self.matrix.columns.index(column)]
+
+
+def examples_of(cohort: Cohort) -> Examples:
+    """The design matrix of a cohort: a column is in it if at least 10 examples (and 1 %) have it and it varies."""
+    derived = [derive(example.record, cohort.scale) for example in cohort.examples]
+    needed = max(FEWEST_MEASURED, LEAST_SHARE * len(derived))
+    columns = []
+    for column, feature in catalogue().items():
+        values = [row[column] for row in derived if column in row]
+        if feature.kind in KINDS and len(values) >= needed and len(set(values)) > 1:
+            columns.append(column)
+    matrix = DesignMatrix(tuple(columns), cohort.scale)
+    return Examples(
+        matrix=matrix,
+        X=np.vstack([matrix.order(row) for row in derived]),
+        y=np.array([example.outcome.progression_rate for example in cohort.examples]),
+        standard_error=np.array([example.outcome.standard_error for example in cohort.examples]),
+        patient=np.array([example.patient_id for example in cohort.examples]),
+        site=np.array([example.site or "" for example in cohort.examples]),
+    )

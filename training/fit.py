@@ -1,0 +1,95 @@
+"""From a cohort to the contents of a pack: fit, calibrate, evaluate, and say what came of it."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import numpy as np
+
+from features.matrix import DesignMatrix
+from model.applicability import fit_applicability
+from model.contents import Contents
+from model.crossfit import grouped_folds
+from model.regressor import ProgressionRegressor
+from training.card import card_of, statement_of
+from training.cohort import Cohort, CohortError
+from training.evaluation import Evaluation, evaluate
+from training.examples import Examples, examples_of
+
+FEWEST_PATIENTS = 40
+LIBRARIES = ("tregcast", "numpy", "scikit-learn", "xgboost-cpu")
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What a training run made."""
+
+    examples: Examples
+    regressor: ProgressionRegressor
+    evaluation: Evaluation
+    contents: Contents
+
+
+def regressor_for(matrix: DesignMatrix, seed: int) -> ProgressionRegressor:
+    """An unfitted regressor whose trees are held to the directions that biology gives the columns."""
+    return ProgressionRegressor(monotone=list(matrix.directions), random_state=seed)
+
+
+def fit(
+    cohort: Cohort,
+    *,
+    name: str,
+    seed: int = 0,
+    n_folds: int = 5,
+    progress: Callable[[str], None] = lambda text: None,
+) -> Fitted:
+    """Fit a cohort, evaluate it by cross-validation, and put together the contents of a pack.
+
+    Raises:
+        CohortError: fewer than 40 patients have an outcome.
+    """
+    if cohort.report.patients_with_outcome < FEWEST_PATIENTS:
+        raise CohortError(
+            f"{cohort.name}: {cohort.report.patients_with_outcome} patients have an outcome; "
+            f"an honest 90 % interval needs at least {FEWEST_PATIENTS}"
+        )
+    examples = examples_of(cohort)
+    progress(f"{len(examples.y)} index visits, {len(examples.matrix.columns)} features")
+    evaluation = evaluate(
+        examples, lambda: regressor_for(examples.matrix, seed), n_folds=n_folds, seed=seed, progress=progress
+    )
+    regressor = regressor_for(examples.matrix, seed).fit(examples.X, examples.y, groups=examples.patient)
+    progress("fitted on all patients")
+    importance = _importance(regressor, examples)
+    looked_at = [
+        at for at, feature in enumerate(examples.matrix.features) if feature.kind != "change"
+    ]  # a wild change shows in the last value
+    folds = grouped_folds(examples.patient, n_folds, seed)
+    contents = Contents(
+        name=name,
+        matrix=examples.matrix,
+        fitted=regressor.model_,
+        boosters=regressor.booster_json_,
+        applicability=fit_applicability(examples.X, looked_at, folds),
+        importance=importance,
+        statement=statement_of(cohort),
+        card=card_of(cohort, examples, evaluation, importance, seed),
+        cohort_digest=cohort.digest,
+        versions={library: version(library) for library in LIBRARIES} | {"python": _python()},
+    )
+    progress("applicability learnt")
+    return Fitted(examples, regressor, evaluation, contents)
+
+
+def _importance(regressor: ProgressionRegressor, examples: Examples) -> tuple[float, ...]:
+    """Each column's share of the mean absolute contribution."""
+    sizes = np.abs(regressor.contributions(examples.X)[:, :-1]).mean(axis=0)
+    total = float(sizes.sum())
+    return tuple(float(size / total) if total > 0 else 0.0 for size in sizes)
+
+
+def _python() -> str:
+    return ".".join(platform.python_version_tuple()[:2])
