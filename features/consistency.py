@@ -101,6 +101,11 @@ IDENTITIES = (
 )
 
 
+COMPLETED = tuple(identity for identity in IDENTITIES if not identity.ceiling)
+"""Those that give a value where it was not measured but follows exactly from others."""
+COMPLETED_FROM = {identity.name: identity.parts for identity in COMPLETED}
+
+
 def contradictions(path: str, measured: Mapping[str, Measurement]) -> list[Problem]:
     """A problem for each identity that the uncensored values of one visit break.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from features.consistency import IDENTITIES, Identity
+from features.consistency import COMPLETED, Identity
 from features.record import Measurement, PatientRecord, Visit
 from features.vocabulary import Quantity, vocabulary
 
@@ -17,8 +17,6 @@ Scale = Literal["alsfrs_r_total", "alsfrs_total"]
 SCALE_MAXIMUM: Mapping[str, float] = {"alsfrs_r_total": 48.0, "alsfrs_total": 40.0}
 SHORTEST_SPAN_MONTHS = 1.0  # a change over less is the noise of two readings
 CHANGE, DRAWN = "_change_per_month", "_months_since_drawn"
-
-COMPLETED = tuple(identity for identity in IDENTITIES if not identity.ceiling)
 
 
 def derive(record: PatientRecord, scale: Scale) -> dict[str, float]:

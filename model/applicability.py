@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 
 FALSE_ALARM_RATE = 0.005
 KNOTS = 33
+ALWAYS_MEASURED = 0.995  # the share of training rows above which missing is unknown to the model
 LEAST_SHRINKAGE = 0.1
 
 
@@ -51,6 +52,7 @@ class Applicability:
     knots: tuple[Knots, ...]
     covariance: Floats
     limit: float
+    measured: tuple[float, ...]  # (p,) share of the training rows that have each column of the design row
     false_alarm_rate: float = FALSE_ALARM_RATE
 
     def unlikeness(self, row: Floats) -> float:
@@ -61,6 +63,13 @@ class Applicability:
     def is_unlike(self, row: Floats) -> bool:
         """Whether the patient is further from the cohort than all but one in 200 of the cohort are."""
         return self.unlikeness(row) > self.limit
+
+    def unseen_gaps(self, row: Floats) -> list[int]:
+        """Positions that are missing in this row and that no training patient (or next to none) lacked.
+
+        What a model says of such a row is not learnt from anybody.
+        """
+        return [at for at, share in enumerate(self.measured) if share > ALWAYS_MEASURED and bool(np.isnan(row[at]))]
 
     def outside(self, row: Floats) -> list[int]:
         """Positions of measured values outside the range that training saw."""
@@ -111,7 +120,8 @@ def fit_applicability(X: Floats, positions: Sequence[int], folds: NDArray[np.int
 def _fit(X: Floats, positions: tuple[int, ...], limit: float) -> Applicability:
     knots = tuple(_knots(X[~np.isnan(X[:, at]), at]) for at in positions)
     scores = np.column_stack([[k.score(v) for v in X[:, at]] for at, k in zip(positions, knots, strict=True)])
-    return Applicability(positions, knots, _covariance(scores), limit)
+    measured = tuple(float(share) for share in np.mean(~np.isnan(X), axis=0))
+    return Applicability(positions, knots, _covariance(scores), limit, measured)
 
 
 def _knots(values: Floats) -> Knots:

@@ -60,7 +60,7 @@ class _Tree:
         conditions = np.asarray(tree["split_conditions"], np.float64)
         self.condition = np.clip(conditions, -FLOAT32_MAX, FLOAT32_MAX).astype(np.float32)
         self.default_left: list[int] = tree["default_left"]
-        self.cover = np.asarray(tree["sum_hessian"], np.float64)
+        self.cover: list[float] = tree["sum_hessian"]
 
     def groups(self, node: int = 0, above: tuple[_Step, ...] = ()) -> Iterator[tuple[_Step, ...]]:
         """The ways to all inner nodes that have a leaf child; the last step's direction says nothing."""
@@ -88,7 +88,7 @@ class _Tree:
         child = self.left[node] if goes_left else self.right[node]
         if not (self.cover[child] > 0 and self.cover[node] > 0):
             raise ValueError(f"node {child} has cover {self.cover[child]}; train with min_child_weight > 0")
-        return float(self.cover[child] / self.cover[node])
+        return self.cover[child] / self.cover[node]
 
 
 def read_paths(model: bytes | str | Mapping[str, Any]) -> Paths:

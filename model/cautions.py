@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.derive import COMPLETED, DRAWN, comparable
+from features.consistency import COMPLETED_FROM
+from features.derive import DRAWN, comparable
 from features.feature import catalogue
 from features.matrix import DesignMatrix
 from features.record import PatientRecord
@@ -18,6 +19,7 @@ from model.answer import Caution, Reason
 from model.applicability import Applicability
 
 OLDEST_SCORE_MONTHS = 12.0  # the horizon of the prediction itself: an older score says nothing of the next year
+LARGEST_UNSEEN_SHARE = 0.1  # of all contributions, that may rest on inputs whose absence nobody taught (assumption)
 IMPORTANT_SHARE = 0.05  # a missing input is worth a caution if it carries at least this share of all contributions
 
 
@@ -49,6 +51,15 @@ def _important_missing(case: Case) -> list[Caution]:
     names = ", ".join(feature.label for feature in missing)
     words = f"Not available, though it weighs in this model: {names}."
     return [Caution("missing_input", tuple(feature.column for feature in missing), words)]
+
+
+def _unseen_gap(case: Case) -> list[Caution]:
+    features = [case.matrix.features[at] for at in case.applicability.unseen_gaps(case.row)]
+    if not features:
+        return []
+    names = ", ".join(feature.label for feature in features)
+    words = f"Not available, though every training patient had it, so its absence was not learnt: {names}."
+    return [Caution("never_missing_in_training", tuple(feature.column for feature in features), words)]
 
 
 def _stale(case: Case) -> list[Caution]:
@@ -100,7 +111,7 @@ def _not_comparable(case: Case) -> list[Caution]:
 def _not_an_input(case: Case) -> list[Caution]:
     sent = {name for visit in case.record.visits for name in visit.measurements}
     used = {feature.quantity for feature in case.matrix.features}
-    used |= {part for identity in COMPLETED if identity.name in used for part in identity.parts}
+    used |= {part for name in used for part in COMPLETED_FROM.get(str(name), ())}
     ignored = [quantity for name, quantity in vocabulary().quantities.items() if name in sent - used]
     if not ignored:
         return []
@@ -136,6 +147,15 @@ def _no_score(case: Case) -> list[Reason]:
     return []
 
 
+def _too_little(case: Case) -> list[Reason]:
+    gaps = case.applicability.unseen_gaps(case.row)
+    if sum(case.importance[at] for at in gaps) <= LARGEST_UNSEEN_SHARE:
+        return []
+    labels = ", ".join(case.matrix.features[at].label for at in gaps)
+    words = f"Inputs that every training patient had, and that weigh in this model, are missing: {labels}."
+    return [Reason("too_little_to_go_on", words)]
+
+
 def _unlike(case: Case) -> list[Reason]:
     if not case.applicability.is_unlike(case.row):
         return []
@@ -148,6 +168,7 @@ def _unlike(case: Case) -> list[Reason]:
 
 CAUTIONS: tuple[Callable[[Case], list[Caution]], ...] = (
     _important_missing,
+    _unseen_gap,
     _stale,
     _outside_training,
     _at_limit,
@@ -156,6 +177,7 @@ CAUTIONS: tuple[Callable[[Case], list[Caution]], ...] = (
 )
 ABSTENTIONS: tuple[Callable[[Case], list[Reason]], ...] = (
     _no_score,
+    _too_little,
     _unlike,
 )
 

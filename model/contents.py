@@ -123,8 +123,8 @@ def _check_widths(
         raise ValueError(f"model.json: {width} columns, but tables or importance of another width")
     if scale.tables is not None and scale.tables.n_features != width + 1:
         raise ValueError("tables.npz: the scale does not read the columns and the location")
-    if any(not 0 <= at < width for at in applicability.positions):
-        raise ValueError("applicability.json: a position that no column has")
+    if len(applicability.measured) != width or any(not 0 <= at < width for at in applicability.positions):
+        raise ValueError("applicability.json: positions or shares of another width")
 
 
 def _tables_to_npz(fitted: FittedModel) -> bytes:
@@ -162,6 +162,7 @@ def _applicability_to_json(applicability: Applicability) -> dict[str, object]:
         ],
         "covariance": applicability.covariance.tolist(),
         "limit": applicability.limit,
+        "measured": list(applicability.measured),
         "false_alarm_rate": applicability.false_alarm_rate,
     }
 
@@ -178,6 +179,7 @@ def _applicability_from_json(table: Mapping[str, object]) -> Applicability:
         knots=tuple(_knots(k) for k in knots),
         covariance=matrix,
         limit=_number(table["limit"]),
+        measured=tuple(_finite(table["measured"], "applicability.json").tolist()),
         false_alarm_rate=_number(table["false_alarm_rate"]),
     )
 

@@ -103,7 +103,7 @@ def _contributions(
 def _words(feature: Feature, value: float, share: float) -> str:
     effect = f"{abs(share):.2f} points/month {'faster' if share > 0 else 'slower'}"
     if np.isnan(value):
-        return f"{feature.label} not measured: {effect}, as patients without it in the training cohort"
+        return f"{feature.label} not measured: {effect}"
     if feature.kind == "category":
         return f"{feature.label}, {'yes' if value == 1.0 else 'no'}: {effect}"
     shown = plain(float(f"{value:.4g}"))

@@ -14,6 +14,7 @@ from model.regressor import ProgressionRegressor
 from training.baselines import BASELINES
 from training.examples import Examples
 from training.metrics import Forecasts, by_band, metrics
+from training.progress import Progress, silent
 
 Floats = NDArray[np.float64]
 MODEL = "tregcast"
@@ -21,7 +22,7 @@ MODEL = "tregcast"
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Forecasts for every example by a model that never saw its patient, and their metrics, beside the baselines."""
+    """Forecasts for every example by a model that never saw its patient, beside those of the baselines."""
 
     observed: Floats
     folds: NDArray[np.int64]
@@ -44,7 +45,7 @@ def evaluate(
     *,
     n_folds: int = 5,
     seed: int = 0,
-    progress: Callable[[str], None] = lambda text: None,
+    progress: Progress = silent,
 ) -> Evaluation:
     """Cross-validate a regressor and the baselines on the same folds.
 
@@ -65,8 +66,8 @@ def evaluate(
         for name, forecasts in found.items():
             rate[name][test], interval[name][test] = forecasts.rate, forecasts.interval
         progress(f"fold {fold + 1} of {int(folds.max()) + 1} evaluated")
-    forecasts = {name: Forecasts(rate[name], interval[name], COVERAGE) for name in rate}
-    return Evaluation(examples.y, folds, forecasts)
+    made = {name: Forecasts(rate[name], interval[name], COVERAGE) for name in rate}
+    return Evaluation(examples.y, folds, made)
 
 
 def _fold(

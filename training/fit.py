@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -18,6 +17,7 @@ from training.card import card_of, statement_of
 from training.cohort import Cohort, CohortError
 from training.evaluation import Evaluation, evaluate
 from training.examples import Examples, examples_of
+from training.progress import Progress, silent
 
 FEWEST_PATIENTS = 40
 LIBRARIES = ("tregcast", "numpy", "scikit-learn", "xgboost-cpu")
@@ -44,7 +44,7 @@ def fit(
     name: str,
     seed: int = 0,
     n_folds: int = 5,
-    progress: Callable[[str], None] = lambda text: None,
+    progress: Progress = silent,
 ) -> Fitted:
     """Fit a cohort, evaluate it by cross-validation, and put together the contents of a pack.
 

@@ -26,7 +26,7 @@ class Forecasts:
 
 
 def metrics(observed: Floats, forecasts: Forecasts) -> dict[str, float]:
-    """RMSE, MAE, R2, correlation, coverage, mean width and mean interval score, in points/month where they have a unit.
+    """RMSE, MAE, R2, correlation, coverage, mean width and mean interval score, in points/month or without unit.
 
     The interval score is Winkler's (Gneiting and Raftery 2007, eq. 43): width + 2/alpha x how far outside.
 

@@ -28,7 +28,7 @@ class Variable:
     follow_up: float  # share of the other visits at which it is taken
     assay_cv: float | None
     limit: float | None  # of detection, canonical units
-    never: float  # share of patients who lack the substance
+    lacking: float  # share of patients who have none of the substance; needs a limit
     decimals: int
 
     @property
@@ -163,7 +163,7 @@ def _variable(name: str, row: Table) -> Variable:
         follow_up=_number(available.get("follow_up", 1.0)),
         assay_cv=_number(assay["cv"]) if assay else None,
         limit=_number(detection["limit"]) if detection else None,
-        never=_number(detection.get("never", 0.0)),
+        lacking=_number(_sub(row.get("lacking", {})).get("share", 0.0)),
         decimals=int(_number(row.get("decimals", 3))),
     )
 

@@ -176,7 +176,7 @@ def _reported(setting: _Setting, variable: Variable, values: Floats, present: Bo
     printed = np.where(present, _rounded(setting, variable, values), np.nan)
     if variable.limit is None:
         return {variable.name: printed}
-    lacking = setting.generator.random(setting.people.count) < variable.never
+    lacking = setting.generator.random(setting.people.count) < variable.lacking
     below = present & ((printed < variable.limit) | lacking[setting.visits.patient])
     return {
         variable.name: np.where(below, variable.limit, printed),

@@ -43,7 +43,9 @@ def test_the_median_is_the_ordinary_one(count: int, median: float) -> None:
     assert ranks(count).quantile(0.5).tolist() == [median]
 
 
-@pytest.mark.parametrize(("count", "coverage", "ends"), [(19, 0.9, [1, 19]), (39, 0.9, [2, 38]), (50, 0.5, [12, 39])])
+@pytest.mark.parametrize(
+    ("count", "coverage", "ends"), [(19, 0.9, [1, 19]), (39, 0.9, [2, 38]), (50, 0.5, [12, 39])]
+)
 def test_intervals_by_hand(count: int, coverage: float, ends: list[float]) -> None:
     assert ranks(count).interval(coverage).tolist() == [ends]
 

@@ -1,0 +1,81 @@
+"""The boundary around every request: an id, a log line, headers, and no exception that gets past it."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import sys
+from time import perf_counter
+
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service import log
+from service.json_response import PROBLEM_JSON, json_response
+from service.problem import internal_error
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+PROBES = frozenset({"/livez", "/readyz"})  # asked every few seconds: logged only when they fail
+HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+
+
+class Boundary:
+    """ASGI middleware. The id of a request is ours, never one that was sent, which could hold a name."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = perf_counter()
+        request_id = secrets.token_hex(8)
+        scope.setdefault("state", {})["request_id"] = request_id
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message["headers"],
+                    *HEADERS,
+                    (b"x-request-id", request_id.encode("ascii")),
+                ]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            status = 499  # nobody is there to be answered; nginx's number for it
+        except Exception as error:
+            _log_fault(error, request_id)
+            if status:
+                raise SystemError("a response was cut off") from None
+            document = internal_error().to_json(request_id)
+            response = json_response(document, status=500, media_type=PROBLEM_JSON)
+            await response(scope, receive, send_with_headers)
+        finally:
+            _log_request(scope, status, request_id, perf_counter() - started)
+
+
+def _log_fault(error: Exception, request_id: str) -> None:
+    where = log.place(sys.exc_info()[2])
+    log.write(logging.ERROR, "fault", request_id=request_id, exception=type(error).__name__, where=where)
+
+
+def _log_request(scope: Scope, status: int, request_id: str, seconds: float) -> None:
+    route: str = getattr(scope.get("route"), "path", "none")
+    if route in PROBES and status == 200:
+        return
+    log.write(
+        logging.INFO,
+        "request",
+        method=scope["method"] if scope["method"] in METHODS else "other",
+        route=route,
+        status=status,
+        duration_ms=round(seconds * 1e3, 3),
+        request_id=request_id,
+    )

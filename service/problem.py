@@ -1,0 +1,108 @@
+"""Problem documents (RFC 9457): the one shape of every answer that is not 2xx, on every path.
+
+The ``type`` is ``urn:tregcast:problem:`` and a code; ``problems`` lists each reason with field, value, rule and
+remedy; ``instance`` is the id of the request, as in the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from features.problem import Problem, Rejected
+
+URN = "urn:tregcast:problem:"
+REQUEST_URN = "urn:tregcast:request:"
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemDocument:
+    """Why a request was not answered."""
+
+    code: str
+    status: int
+    title: str
+    detail: str
+    problems: tuple[Problem, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self, request_id: str) -> dict[str, object]:
+        """The document, as a JSON object."""
+        return {
+            "type": URN + self.code,
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "instance": REQUEST_URN + request_id,
+            "problems": [_problem(problem) for problem in self.problems],
+        }
+
+
+class Unanswered(Exception):
+    """A request that is answered with a problem document."""
+
+    def __init__(self, document: ProblemDocument) -> None:
+        self.document = document
+        super().__init__(document.code)
+
+
+def _problem(problem: Problem) -> dict[str, object]:
+    return {
+        "code": problem.code,
+        "field": problem.field,
+        "value": problem.value,
+        "rule": problem.rule,
+        "remedy": problem.remedy,
+        "message": str(problem),
+    }
+
+
+def rejected(error: Rejected) -> ProblemDocument:
+    """A body that is not JSON (400), or JSON that is not a valid record (422), with all of its problems."""
+    if any(problem.code == "malformed_json" for problem in error.problems):
+        title, detail = "The body is not JSON", "The body could not be read as JSON; nothing was computed."
+        return ProblemDocument("malformed_json", 400, title, detail, error.problems)
+    count = len(error.problems)
+    detail = f"The record has {count} problem{'' if count == 1 else 's'}; nothing was computed."
+    return ProblemDocument("rejected", 422, "The record is rejected", detail, error.problems)
+
+
+def unsupported_media_type() -> ProblemDocument:
+    """A body that does not say that it is plain JSON in UTF-8."""
+    rule = "is not application/json in UTF-8, or the body is compressed"
+    problem = Problem("unsupported_media_type", "content-type", None, rule, "send content-type: application/json")
+    detail = "This route takes application/json, uncompressed."
+    headers = {"Accept": "application/json"}
+    return ProblemDocument("unsupported_media_type", 415, "Unsupported media type", detail, (problem,), headers)
+
+
+def too_large(most: int) -> ProblemDocument:
+    """A body of more than ``most`` bytes."""
+    rule, remedy = f"is larger than {most // 1024} KiB", "send one record, with its most recent visits"
+    problem = Problem("too_large", "body", None, rule, remedy)
+    detail = f"This route takes at most {most // 1024} KiB."
+    return ProblemDocument("too_large", 413, "The body is too large", detail, (problem,))
+
+
+def not_found() -> ProblemDocument:
+    """A path that the service does not have."""
+    problem = Problem("not_found", "path", None, "is not a path of this service", "GET /openapi.json lists them")
+    return ProblemDocument("not_found", 404, "Not found", "There is nothing at this path.", (problem,))
+
+
+def method_not_allowed(allow: str) -> ProblemDocument:
+    """A method that the path does not have; ``allow`` are those it has."""
+    problem = Problem("method_not_allowed", "method", None, "is not allowed at this path", f"use {allow}")
+    detail = f"This path answers to {allow}."
+    return ProblemDocument("method_not_allowed", 405, "Method not allowed", detail, (problem,), {"Allow": allow})
+
+
+def other(status: int) -> ProblemDocument:
+    """Anything else that the framework refuses."""
+    return ProblemDocument("refused", status, "The request is refused", "The request could not be handled.")
+
+
+def internal_error() -> ProblemDocument:
+    """A fault of ours: nothing of the request or of the fault is in it."""
+    detail = "A fault in the service; it is logged under the id of this request."
+    return ProblemDocument("internal_error", 500, "Internal error", detail)

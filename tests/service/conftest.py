@@ -1,0 +1,163 @@
+"""A small real pack, and the real server on a free port of the loopback address."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.matrix import DesignMatrix
+from model.applicability import fit_applicability
+from model.contents import Contents
+from model.crossfit import grouped_folds
+from model.pack import Pack, load_pack, write_pack
+from model.regressor import ProgressionRegressor
+
+ROOT = Path(__file__).parents[2]
+STATEMENT = "Trained on simulated patients <b>only</b>: not for the care of anybody."
+COLUMNS = (
+    *("sex_female", "onset_bulbar", "delta_fs", "treg_count_per_ul", "treg_suppression_pct", "crp_mg_l", "nfl_pg_ml"),
+    *("alsfrs_r_total", "age_years", "months_since_onset"),
+)
+SERVE = "import sys; from pathlib import Path; from service.server import serve; serve(Path(sys.argv[1]), '127.0.0.1', 0)"
+
+
+def synthetic_table(patients: int = 300) -> tuple[pd.DataFrame, np.ndarray]:
+    """Patients in whom fewer Tregs and more NfL go with faster decline; a third of the markers is missing."""
+    rng = np.random.default_rng(7)
+    severity = rng.normal(size=patients)
+    months = rng.uniform(6, 40, patients)
+    rate = np.exp(-0.6 + 0.5 * severity)
+    score = np.clip(np.round(48 - rate * months), 8, 47)
+    table = pd.DataFrame(
+        {
+            "sex_female": rng.integers(0, 2, patients).astype(float),
+            "onset_bulbar": rng.integers(0, 2, patients).astype(float),
+            "delta_fs": (48 - score) / months,
+            "treg_count_per_ul": np.exp(4.0 - 0.25 * severity + 0.3 * rng.normal(size=patients)),
+            "treg_suppression_pct": np.clip(60 - 10 * severity + 12 * rng.normal(size=patients), 0, 100),
+            "crp_mg_l": np.exp(0.7 + 0.3 * severity + 0.6 * rng.normal(size=patients)),
+            "nfl_pg_ml": np.exp(4.2 + 0.5 * severity + 0.3 * rng.normal(size=patients)),
+            "alsfrs_r_total": score,
+            "age_years": rng.normal(61, 10, patients),
+            "months_since_onset": months,
+        }
+    )[list(COLUMNS)]
+    for column in ("treg_suppression_pct", "crp_mg_l", "nfl_pg_ml"):
+        table.loc[rng.random(patients) < 0.33, column] = np.nan
+    return table, rate + 0.15 * rng.normal(size=patients)
+
+
+def small_contents() -> Contents:
+    table, rate = synthetic_table()
+    matrix = DesignMatrix(COLUMNS)
+    monotone = dict(zip(COLUMNS, matrix.directions, strict=True))
+    model = ProgressionRegressor(monotone=monotone, n_trees=60).fit(table, rate)
+    rows = table.to_numpy(dtype=np.float64)
+    folds = grouped_folds(np.arange(len(rows)), 5, 0)
+    return Contents(
+        name="als-progression",
+        matrix=matrix,
+        fitted=model.model_,
+        boosters=model.booster_json_,
+        applicability=fit_applicability(rows, range(len(COLUMNS)), folds),
+        importance=(1.0 / len(COLUMNS),) * len(COLUMNS),
+        statement=STATEMENT,
+        card={
+            "cohort": {"name": "synthetic <table>", "simulated": True, "patients": len(rows)},
+            "metrics": {"rmse": 0.21, "r2": 0.7},
+            "limits": ["A table made for tests & nothing else."],
+        },
+        cohort_digest="0" * 64,
+        versions={"tregcast": "0.1.0"},
+    )
+
+
+@pytest.fixture(scope="session")
+def pack_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("packs") / "pack"
+    write_pack(folder, small_contents())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pack(pack_folder: Path) -> Pack:
+    return load_pack(pack_folder)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server process; everything that it wrote is in ``written``."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    output: Path
+
+    @property
+    def written(self) -> str:
+        return self.output.read_text("utf-8")
+
+
+def environment(home: Path, **settings: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TREGCAST_", "BENTOML_"))}
+    return {**kept, "HOME": str(home), "PYTHONPATH": str(ROOT), **settings}
+
+
+def stop(process: subprocess.Popen[bytes]) -> int:
+    """End a process that a test started, and all that it started (it leads its own group)."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    try:
+        return process.wait(15)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        return process.wait(5)
+
+
+def start(command: list[str], output: Path, env: dict[str, str], cwd: Path) -> subprocess.Popen[bytes]:
+    with output.open("wb") as file:
+        return subprocess.Popen(
+            command, stdout=file, stderr=subprocess.STDOUT, env=env, cwd=cwd, start_new_session=True
+        )
+
+
+def await_line(process: subprocess.Popen[bytes], output: Path, start_of_line: str, seconds: float = 30) -> str:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        for line in output.read_text("utf-8").splitlines(keepends=True):
+            if line.startswith(start_of_line) and line.endswith("\n"):
+                return line.strip()
+        if process.poll() is not None:
+            break
+        time.sleep(0.02)
+    raise AssertionError(f"no line {start_of_line!r} in: {output.read_text('utf-8')}")
+
+
+@pytest.fixture(scope="session")
+def server(pack_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """`service.server.serve`, as ``tregcast serve`` calls it, with every warning an error."""
+    folder = tmp_path_factory.mktemp("server")
+    output = folder / "output"
+    command = [sys.executable, "-W", "error", "-c", SERVE, str(pack_folder)]
+    process = start(command, output, environment(folder), ROOT)
+    try:
+        line = await_line(process, output, "Tregcast is ready on ")
+        yield Server(line.split()[4], process, output)
+    finally:
+        stop(process)
+
+
+@pytest.fixture(scope="session")
+def client(server: Server) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, timeout=10, trust_env=False) as client:
+        yield client

@@ -1,0 +1,121 @@
+"""The model registry: versions of a model, the aliases that say which one serves, and the packs behind them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.pack import Pack, Refused, load_pack
+from training.tracking import STORE, open_store
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+PACK_TAG = "tregcast.pack_id"
+PACK_IN_MODEL = "artifacts/pack"
+PACKS = STORE / "packs"
+_REFERENCE = re.compile(r"models:/(?P<name>[^@/]+)(?:@(?P<alias>[^@/]+)|/(?P<version>\d+))")
+
+
+class RegistryError(RuntimeError):
+    """The registry does not have what was asked for, or cannot be reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A registered version of a model and the aliases it has."""
+
+    name: str
+    version: str
+    aliases: tuple[str, ...]
+    pack_id: str
+
+
+def give_aliases(name: str, version: str) -> Version:
+    """Make a version the challenger, and the champion too if there is none.
+
+    A registry that still holds no champion is the only case in which training moves that alias.
+    """
+    from mlflow import MlflowClient
+
+    client = MlflowClient()
+    client.set_registered_model_alias(name, CHALLENGER, version)
+    if CHAMPION not in client.get_registered_model(name).aliases:
+        client.set_registered_model_alias(name, CHAMPION, version)
+    return version_of(f"models:/{name}/{version}")
+
+
+def version_of(reference: str) -> Version:
+    """The version that ``models:/name@alias`` or ``models:/name/version`` stands for.
+
+    Raises:
+        RegistryError: the reference is not one of the two, or the registry does not have it.
+    """
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    asked = _REFERENCE.fullmatch(reference)
+    if asked is None:
+        raise RegistryError(f"{reference!r} is not models:/NAME@ALIAS or models:/NAME/VERSION")
+    client = MlflowClient()
+    try:
+        if asked["alias"]:
+            found = client.get_model_version_by_alias(asked["name"], asked["alias"])
+        else:
+            found = client.get_model_version(asked["name"], asked["version"])
+        aliases = client.get_registered_model(asked["name"]).aliases
+    except MlflowException as error:
+        raise RegistryError(f"{reference}: {error.message}; `tregcast train` registers a model") from error
+    held = sorted(alias for alias, version in aliases.items() if str(version) == str(found.version))
+    return Version(asked["name"], str(found.version), tuple(held), found.tags.get(PACK_TAG, ""))
+
+
+def pull(reference: str, uri: str | None = None, packs: Path = PACKS) -> tuple[Path, Pack]:
+    """Fetch the pack of a registered model as plain files, verify it, and place it in its own folder.
+
+    The folder is ``packs/<pack id>``; where the reference has an alias, the link ``packs/<alias>`` points to it.
+    The pack must have the id that was registered with it: the artifact store alone is not trusted.
+
+    Raises:
+        RegistryError: the registry does not have it. Refused: the pack does not verify.
+    """
+    open_store(uri)
+    version = version_of(reference)
+    if not version.pack_id:
+        raise RegistryError(f"{reference}: version {version.version} has no tag {PACK_TAG}; it holds no pack")
+    target = packs / version.pack_id
+    if not target.is_dir():
+        _download(version, target)
+    pack = load_pack(target, expected_id=version.pack_id)
+    asked = _REFERENCE.fullmatch(reference)
+    if asked is not None and asked["alias"]:
+        _link(packs / asked["alias"], target)
+    return target, pack
+
+
+def _download(version: Version, target: Path) -> None:
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".pull-") as scratch:
+        try:
+            uri = f"models:/{version.name}/{version.version}/{PACK_IN_MODEL}"
+            found = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=scratch))
+        except (MlflowException, OSError) as error:
+            raise RegistryError(f"{version.name} version {version.version}: cannot be fetched: {error}") from error
+        load_pack(found, expected_id=version.pack_id)
+        shutil.move(str(found), str(target))
+
+
+def _link(link: Path, target: Path) -> None:
+    """Point ``link`` at ``target`` in one step, so that a reader never finds it missing."""
+    fresh = link.with_name(f".{link.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target.name)
+    fresh.replace(link)
+
+
+__all__ = ["PACKS", "Refused", "RegistryError", "Version", "give_aliases", "pull", "version_of"]

@@ -1,0 +1,69 @@
+"""A table of visits in, a table of answers out: the table form of what the service answers."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from features.table import Row, patients
+from model.answer import Answer, Prediction, outcome, render
+from model.predictor import Predictor
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NUMBERS = (
+    "progression_rate",
+    "interval_lower",
+    "interval_upper",
+    "probability_slow",
+    "probability_intermediate",
+    "probability_fast",
+)
+TEXTS = ("outcome", "reasons", "answer")
+
+
+def score_table(predictor: Predictor, table: pd.DataFrame) -> pd.DataFrame:
+    """Answer each row of a long table at its visit, from the rows of the same patient up to it.
+
+    Returns:
+        One row per row, in order: `NUMBERS` (NaN where there is no prediction), ``outcome`` (``prediction``,
+        ``prediction_with_cautions``, ``abstained`` or ``rejected``), ``reasons`` (codes of cautions, reasons or
+        problems, separated by spaces) and ``answer`` (the whole answer as JSON; for a rejected row its problems).
+    """
+    import pandas as pd
+
+    rows: list[Row] = [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+    found: dict[int, dict[str, object]] = {}
+    for patient in patients(rows):
+        for visit, position in enumerate(patient.rows):
+            if patient.record is None:
+                problems = sorted({problem.code for problem in patient.problems})
+                found[position] = _rejected(problems, [str(problem) for problem in patient.problems])
+            else:
+                found[position] = _answered(predictor.predict(patient.record.until(visit)))
+    ordered = [found[position] for position in range(len(rows))]
+    frame = pd.DataFrame(ordered, index=table.index, columns=[*NUMBERS, *TEXTS])
+    return frame.astype(dict.fromkeys(NUMBERS, "float64"))
+
+
+def _answered(answer: Answer) -> dict[str, object]:
+    text = json.dumps(render(answer), ensure_ascii=False)
+    if not isinstance(answer, Prediction):
+        codes = " ".join(reason.code for reason in answer.reasons)
+        return {"outcome": outcome(answer), "reasons": codes, "answer": text}
+    bands = dict(answer.band_probabilities)
+    return {
+        "progression_rate": answer.progression_rate,
+        "interval_lower": answer.prediction_interval.lower,
+        "interval_upper": answer.prediction_interval.upper,
+        **{f"probability_{band}": probability for band, probability in bands.items()},
+        "outcome": outcome(answer),
+        "reasons": " ".join(caution.code for caution in answer.cautions),
+        "answer": text,
+    }
+
+
+def _rejected(codes: list[str], problems: list[str]) -> dict[str, object]:
+    text = json.dumps({"outcome": "rejected", "problems": problems}, ensure_ascii=False)
+    return {"outcome": "rejected", "reasons": " ".join(codes), "answer": text}

@@ -1,0 +1,136 @@
+"""One training run: read, fit, evaluate, log to MLflow, register."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from model.pack import load_pack, write_pack
+from training.cohort import Cohort, IndexVisits, read_cohort
+from training.evaluation import MODEL
+from training.fit import Fitted, fit
+from training.progress import Progress, silent
+from training.registry import PACK_TAG, Version, give_aliases
+from training.signature import input_example, signature_for
+from training.tracking import open_store
+
+if TYPE_CHECKING:
+    from mlflow.models.model import ModelInfo
+
+DEFAULT_NAME = "als-progression"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRun:
+    """What a run made and where it is."""
+
+    cohort: Cohort
+    fitted: Fitted
+    version: Version
+    run_id: str
+    tracking_uri: str
+    pack_id: str
+
+
+def train(
+    cohort_path: Path,
+    mapping_path: Path | None = None,
+    *,
+    name: str = DEFAULT_NAME,
+    seed: int = 0,
+    index_visits: IndexVisits = "every",
+    tracking_uri: str | None = None,
+    progress: Progress = silent,
+) -> TrainingRun:
+    """Train on a cohort file, log the run, and register the model as challenger (and champion if there is none).
+
+    Raises:
+        CohortError, MappingError: the cohort or its mapping cannot be used. Nothing is logged then.
+    """
+    cohort = read_cohort(cohort_path, mapping_path, index_visits=index_visits)
+    report = cohort.report
+    progress(f"{report.rows} rows, {report.patients} patients, {report.patients_with_outcome} with an outcome")
+    fitted = fit(cohort, name=name, seed=seed, progress=progress)
+    uri = open_store(tracking_uri)
+    import mlflow
+
+    with mlflow.start_run(tags=_tags(cohort)) as run, tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "pack"
+        pack_id = write_pack(folder, fitted.contents)
+        load_pack(folder, expected_id=pack_id)  # what cannot be loaded is not registered
+        mlflow.log_params(_params(fitted, seed, index_visits))
+        mlflow.log_metrics(_metrics(fitted))
+        _log_documents(cohort, fitted)
+        info = _log_model(folder, fitted, name)
+        mlflow.set_tag(PACK_TAG, pack_id)
+        registered = str(info.registered_model_version)
+        mlflow.MlflowClient().set_model_version_tag(name, registered, PACK_TAG, pack_id)
+        run_id = str(run.info.run_id)
+    version = give_aliases(name, registered)
+    progress(f"registered as {name} version {version.version} ({', '.join(version.aliases)})")
+    return TrainingRun(cohort, fitted, version, run_id, uri, pack_id)
+
+
+def _tags(cohort: Cohort) -> dict[str, str]:
+    return {
+        "tregcast.cohort": cohort.name,
+        "tregcast.cohort_digest": cohort.digest,
+        "tregcast.simulated": str(cohort.simulated).lower(),
+        "tregcast.provenance": cohort.provenance,
+    }
+
+
+def _params(fitted: Fitted, seed: int, index_visits: IndexVisits) -> dict[str, object]:
+    settings = {k: v for k, v in fitted.regressor.get_params().items() if k not in {"monotone", "random_state"}}
+    return {
+        **settings,
+        "seed": seed,
+        "index_visits": index_visits,
+        "scale": fitted.contents.matrix.scale,
+        "features": len(fitted.contents.matrix.columns),
+        "examples": len(fitted.examples.y),
+        "scale_is_constant": fitted.regressor.scale_is_constant_,
+    }
+
+
+def _metrics(fitted: Fitted) -> dict[str, float]:
+    """Cross-validated metrics; NaN (a mean correlates with nothing) is left out."""
+    found: dict[str, float] = {}
+    for model, values in fitted.evaluation.overall.items():
+        prefix = "cv" if model == MODEL else f"baseline_{model.replace(' ', '_').replace('-', '_').lower()}"
+        found.update({f"{prefix}_{key}": value for key, value in values.items()})
+    for band, values in fitted.evaluation.bands.items():
+        found.update({f"cv_{band}_{key}": value for key, value in values.items()})
+    return {key: value for key, value in found.items() if value == value}  # noqa: PLR0124
+
+
+def _log_documents(cohort: Cohort, fitted: Fitted) -> None:
+    import mlflow
+
+    from training.plots import plots
+
+    title = f"{cohort.name}{' (SIMULATED)' if cohort.simulated else ''}, cross-validated"
+    mlflow.log_dict(json.loads(json.dumps(asdict(cohort.report))), "cohort_report.json")
+    mlflow.log_dict(dict(fitted.contents.card), "card.json")
+    contents = fitted.contents
+    for file, figure in plots(fitted.evaluation, contents.matrix, contents.importance, title).items():
+        mlflow.log_figure(figure, f"plots/{file}")
+
+
+def _log_model(folder: Path, fitted: Fitted, name: str) -> ModelInfo:
+    import mlflow
+
+    matrix = fitted.contents.matrix
+    info: ModelInfo = mlflow.pyfunc.log_model(
+        name="model",
+        python_model=str(Path(__file__).with_name("pyfunc_model.py")),
+        artifacts={"pack": str(folder)},
+        signature=signature_for(matrix),
+        input_example=input_example(fitted.contents),
+        pip_requirements=[f"tregcast[train]=={fitted.contents.versions['tregcast']}"],
+        registered_model_name=name,
+    )
+    return info
