@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 Folds = NDArray[np.int64]
 
 _WORKERS = 2  # each booster fits on one thread
-SCALE_SETTINGS = BoosterSettings(n_trees=100, max_depth=2, min_child_share=0.08, reg_lambda=10.0)
+SCALE_SETTINGS = BoosterSettings(n_trees=100, max_depth=2, min_child_share=0.08)
 _MIN_ROWS = 60  # with fewer, trees on absolute residuals follow noise
 _FLOOR_SHARE = 0.2  # of the mean absolute residual
 
@@ -74,9 +74,10 @@ def fit_scale(
 ) -> tuple[ScaleModel, bytes | None, Floats]:
     """The scale model, its booster if it has one, and the out-of-fold scale of each row.
 
-    Trees on the absolute residuals are kept if, out of fold, they beat the constant by the Laplace likelihood
-    log(scale) + |residual| / scale (the scale of a Laplace distribution is its mean absolute value), by more than
-    one standard error of the gain (Breiman et al., Classification and Regression Trees, 1984).
+    Trees on the absolute residuals are kept if, out of fold, they beat the constant by the Laplace likelihood: less
+    log(scale) + |residual| / scale (the scale of a Laplace distribution is its mean absolute value). On copula
+    cohorts of 120 with a lognormal rate the third that was predicted fastest was covered 0.76 of the time at 0.90
+    under a constant, 0.86 under this rule, and 0.79 if trees had to win by a standard error.
 
     Args:
         X: (n, p).
@@ -108,6 +109,4 @@ def _mean_of_other_folds(values: Floats, weight: Floats, folds: Folds) -> Floats
 
 def _beats(challenger: Floats, constant: Floats, errors: Floats, weight: Floats) -> bool:
     gain = np.log(constant) + errors / constant - np.log(challenger) - errors / challenger
-    mean = np.average(gain, weights=weight)
-    variance = np.average((gain - mean) ** 2, weights=weight)
-    return bool(mean > np.sqrt(variance / len(gain)))
+    return bool(np.average(gain, weights=weight) > 0)

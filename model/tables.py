@@ -25,7 +25,7 @@ Integers = NDArray[np.int64]
 
 _ENTRY_BITS = 29  # the largest entry is below 2**29: int32 with two bits to spare
 _BASE_BITS = 51  # base and estimate stay below 2**53, where a double holds every integer
-_CELLS = 1 << 19  # (group, condition, row) cells evaluated at a time: 2 MiB of int32
+_CELLS = 1 << 18  # (group, condition, row) cells evaluated at a time: 1 MiB of int32
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,4 +42,3 @@ def _is_json(content_type: str) -> bool:
     if media_type != "application/json":
         return False
     return all(parameter in ("", "charset=utf-8", 'charset="utf-8"') for parameter in parameters)
-

@@ -53,7 +53,7 @@ class Boundary:
         except Exception as error:
             _log_fault(error, request_id)
             if status:
-                raise SystemError("a response was cut off") from None
+                raise RuntimeError("a response was cut off") from None
             document = internal_error().to_json(request_id)
             response = json_response(document, status=500, media_type=PROBLEM_JSON)
             await response(scope, receive, send_with_headers)

@@ -66,7 +66,7 @@ def card_of(
             "noise_sd_of_one_score": NOISE_SD,
         },
         "evaluation": {
-            "method": f"{int(evaluation.folds.max()) + 1}-fold cross-validation grouped by patient",
+            "method": evaluation.method,
             "interval_coverage_aimed_at": COVERAGE,
             "overall": {name: _rounded(found) for name, found in evaluation.overall.items()},
             "by_predicted_band": {name: _rounded(found) for name, found in evaluation.bands.items()},

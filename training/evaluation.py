@@ -29,6 +29,11 @@ class Evaluation:
     forecasts: Mapping[str, Forecasts]  # by model: "tregcast" and the baselines
 
     @property
+    def method(self) -> str:
+        """How it was made, in words."""
+        return f"{int(self.folds.max()) + 1}-fold cross-validation grouped by patient"
+
+    @property
     def overall(self) -> dict[str, dict[str, float]]:
         """Metrics by model."""
         return {name: metrics(self.observed, found) for name, found in self.forecasts.items()}

@@ -8,16 +8,14 @@ known at that visit; without ``patient_id`` each row stands alone.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
 
 from model.pack import Pack, load_pack
 from training.scoring import score_table
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 class TregcastModel(PythonModel):

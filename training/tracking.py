@@ -11,8 +11,7 @@ STORE = Path("mlruns")
 
 
 def quiet_mlflow() -> None:
-    """Switch MLflow's telemetry, and its warnings about its own code, off. Called before MLflow is imported."""
-    warnings.filterwarnings("ignore", module=r"mlflow\.")
+    """Switch MLflow's telemetry and chatter off. Called before MLflow is imported."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
@@ -35,6 +34,7 @@ def open_store(uri: str | None = None) -> str:
     uri = uri or default_uri()
     import mlflow
 
+    warnings.filterwarnings("ignore", module=r"mlflow\.")  # after the import, which sets filters of its own
     artifacts: str | None = None
     if uri.startswith("sqlite:///"):
         folder = Path(uri.removeprefix("sqlite:///")).resolve().parent

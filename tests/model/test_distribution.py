@@ -71,9 +71,9 @@ def test_too_few_residuals_for_a_quantile() -> None:
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -0.1, 1.5, float("nan")])
 def test_levels_outside_0_to_1_are_refused(value: float) -> None:
-    with pytest.raises(ValueError, match="quantile = .* is not between 0 and 1"):
+    with pytest.raises(ValueError, match=r"quantile = .* is not between 0 and 1"):
         ranks(99).quantile(value)
-    with pytest.raises(ValueError, match="coverage = .* is not between 0 and 1"):
+    with pytest.raises(ValueError, match=r"coverage = .* is not between 0 and 1"):
         ranks(99).interval(value)
 
 

@@ -26,10 +26,20 @@ from model.regressor import ProgressionRegressor
 ROOT = Path(__file__).parents[2]
 STATEMENT = "Trained on simulated patients <b>only</b>: not for the care of anybody."
 COLUMNS = (
-    *("sex_female", "onset_bulbar", "delta_fs", "treg_count_per_ul", "treg_suppression_pct", "crp_mg_l", "nfl_pg_ml"),
+    *(
+        "sex_female",
+        "onset_bulbar",
+        "delta_fs",
+        "treg_count_per_ul",
+        "treg_suppression_pct",
+        "crp_mg_l",
+        "nfl_pg_ml",
+    ),
     *("alsfrs_r_total", "age_years", "months_since_onset"),
 )
-SERVE = "import sys; from pathlib import Path; from service.server import serve; serve(Path(sys.argv[1]), '127.0.0.1', 0)"
+SERVE = """
+import sys; from pathlib import Path; from service.server import serve; serve(Path(sys.argv[1]), "127.0.0.1", 0)
+"""
 
 
 def synthetic_table(patients: int = 300) -> tuple[pd.DataFrame, np.ndarray]:

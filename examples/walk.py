@@ -1,0 +1,64 @@
+"""The walk that the examples share: train a cohort file, start the service on its model, ask it, stop it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+COMMAND = Path(sys.executable).with_name("tregcast")
+READY_WITHIN_SECONDS = 60
+
+
+def step(text: str) -> None:
+    """Say what comes next."""
+    width = min(shutil.get_terminal_size().columns, 100)
+    print(f"\n── {text} {'─' * max(0, width - len(text) - 4)}", flush=True)
+
+
+def tregcast(*arguments: str) -> None:
+    """Run a command of tregcast as a user would, its output on the terminal."""
+    print(f"$ tregcast {' '.join(arguments)}\n", flush=True)
+    subprocess.run([str(COMMAND), *arguments], check=True)
+
+
+@contextmanager
+def service(pack: str) -> Iterator[str]:
+    """The service on a free loopback port, until the block ends; gives its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    print(f"$ tregcast serve --pack {pack} --port {port} &", flush=True)
+    process = subprocess.Popen([str(COMMAND), "serve", "--pack", pack, "--port", str(port)], env=os.environ)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _await(process, f"{url}/readyz")
+        yield url
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _await(process: subprocess.Popen[bytes], url: str) -> None:
+    deadline = time.monotonic() + READY_WITHIN_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise SystemExit(f"the service ended with exit code {process.returncode} before it was ready")
+        try:
+            with urlopen(url, timeout=1):
+                return
+        except (URLError, OSError):
+            time.sleep(0.1)
+    raise SystemExit(f"the service was not ready within {READY_WITHIN_SECONDS} seconds")

@@ -1,0 +1,68 @@
+"""The application: one Starlette app that answers from one pack."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from features.problem import Rejected
+from model.pack import Pack
+from service import log
+from service.boundary import Boundary
+from service.json_response import PROBLEM_JSON, json_response
+from service.problem import ProblemDocument, Unanswered, method_not_allowed, not_found, other, rejected
+from service.routes import routes
+
+
+def create_app(pack: Pack) -> Starlette:
+    """The application that answers from ``pack``, on every path of it with JSON, the page or a problem document."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        gc.collect()
+        gc.freeze()  # what is loaded by now stays: no collection walks it again
+        log.write(logging.INFO, "started", pack=pack.id)
+        yield
+        log.write(logging.INFO, "stopped", pack=pack.id)
+
+    app = Starlette(
+        routes=routes(pack),
+        middleware=[Middleware(Boundary)],
+        exception_handlers={Rejected: _on_rejected, Unanswered: _on_unanswered, HTTPException: _on_http},
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+async def _on_rejected(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Rejected)
+    return _respond(request, rejected(error))
+
+
+async def _on_unanswered(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Unanswered)
+    return _respond(request, error.document)
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return _respond(request, not_found())
+    if error.status_code == 405:
+        methods = sorted(method.strip() for method in (error.headers or {}).get("Allow", "").split(","))
+        return _respond(request, method_not_allowed(", ".join(methods)))
+    return _respond(request, other(error.status_code))
+
+
+def _respond(request: Request, document: ProblemDocument) -> Response:
+    content = document.to_json(request.state.request_id)
+    return json_response(content, status=document.status, media_type=PROBLEM_JSON, headers=document.headers)

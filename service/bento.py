@@ -1,0 +1,108 @@
+"""The BentoML service `Tregcast`: our one application, mounted, and nothing of BentoML's own within reach.
+
+``bentoml serve`` and `service.server` both start it. Why it is built like this:
+``docs/decisions/0004-one-asgi-app-in-bentoml.md``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn, cast
+
+# BentoML reads this once, and its command has done so by now: no word of a hospital's machine leaves it.
+os.environ["BENTOML_DO_NOT_TRACK"] = "True"
+
+import bentoml
+from bentoml._internal.utils.analytics import usage_stats
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from model.pack import Pack, Refused, load_pack
+from service import log
+from service.app import create_app
+from service.settings import HOST, PORT, Settings, Unusable, read_settings
+
+usage_stats.do_not_track.cache_clear()
+
+UNUSABLE, REFUSED = 2, 3  # exit codes
+
+
+class Front:
+    """ASGI: start and stop go to BentoML's application, every request to ours."""
+
+    def __init__(self, ours: ASGIApp, bentoml_app: ASGIApp) -> None:
+        self._ours = ours
+        self._bentoml_app = bentoml_app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        app = self._bentoml_app if scope["type"] == "lifespan" else self._ours
+        await app(scope, receive, send)
+
+
+class OneAppService(bentoml.Service):  # type: ignore[misc]
+    """A BentoML service whose application is ours.
+
+    ``settings`` are those of the environment unless they are set before `to_asgi` is called.
+    """
+
+    settings: Settings | None = None
+
+    def to_asgi(self, is_main: bool = True) -> ASGIApp:
+        """The application of one worker: loads the pack, and ends the process if the pack is refused."""
+        log.configure()
+        app = create_app(open_pack(self.settings))
+        self.mount_apps.clear()
+        self.mount_asgi_app(app, path="/")
+        return Front(app, super().to_asgi(is_main))
+
+
+def open_pack(settings: Settings | None = None) -> Pack:
+    """The verified pack of these settings, or else of the environment's.
+
+    Raises:
+        SystemExit: 2 where the settings cannot be used, 3 where the pack is refused; stderr says why.
+    """
+    try:
+        known = settings or read_settings(os.environ)
+    except Unusable as error:
+        _end(UNUSABLE, str(error))
+    try:
+        return load_pack(known.pack, expected_id=known.pack_id)
+    except Refused as error:
+        _end(REFUSED, f"the pack in {known.pack} is refused: {error}")
+
+
+def _end(code: int, words: str) -> NoReturn:
+    print(f"Tregcast does not start: {words}", file=sys.stderr, flush=True)
+    raise SystemExit(code)
+
+
+@bentoml.service(
+    service_class=OneAppService,
+    name="tregcast",
+    workers=1,
+    http={"host": HOST, "port": PORT},
+    metrics={"enabled": False},  # memory-mapped files: a full disk would kill the workers
+    logging={"access": {"enabled": False}},  # it writes paths as sent
+    tracing={"excluded_urls": ".*"},
+)
+class Tregcast:
+    """How fast a person with ALS will progress, how sure that is, and why."""
+
+    @bentoml.on_deployment  # type: ignore[untyped-decorator]
+    @staticmethod
+    def verify() -> None:
+        """Refuse a bad pack in the parent process of ``bentoml serve``, which else respawns workers for ever."""
+        open_pack()
+
+
+def application(settings: Settings) -> ASGIApp:
+    """The application of `Tregcast` with these settings, as BentoML's own workers build it from the environment.
+
+    Raises:
+        SystemExit: as `open_pack` does.
+    """
+    service = cast(OneAppService, Tregcast)
+    service.settings = settings
+    return service.to_asgi(is_main=True)

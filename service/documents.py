@@ -1,0 +1,94 @@
+"""The documents about the service itself: the model that it serves, and the vocabulary that it understands."""
+
+from __future__ import annotations
+
+from features.vocabulary import Category, Quantity, vocabulary
+from model.pack import Pack
+from model.predictor import BANDS, COVERAGE, QUANTILES, SCALE_NAMES
+
+Json = dict[str, object]
+
+
+def model_document(pack: Pack) -> Json:
+    """Which pack answers, what it was made from and how good it is, and what it reads."""
+    predictor = pack.predictor
+    return {
+        "pack": {"id": pack.id, "name": predictor.pack.name, "made_by": predictor.pack.made_by},
+        "statement": predictor.statement,
+        "scale": {"name": predictor.matrix.scale, "label": SCALE_NAMES[predictor.matrix.scale]},
+        "unit": predictor.unit,
+        "coverage": COVERAGE,
+        "quantiles": list(QUANTILES),
+        "bands": list(BANDS),
+        "columns": [
+            {
+                "column": feature.column,
+                "label": feature.label,
+                "unit": feature.unit,
+                "group": feature.group,
+                "kind": feature.kind,
+                "quantity": feature.quantity,
+                "importance": share,
+            }
+            for feature, share in zip(predictor.matrix.features, predictor.importance, strict=True)
+        ],
+        "card": dict(pack.card),
+    }
+
+
+def vocabulary_document() -> Json:
+    """Every quantity and category, as a record may hold them.
+
+    >>> document = vocabulary_document()
+    >>> document["quantities"][0]["name"], document["quantities"][0]["unit"]
+    ('treg_count', '/uL')
+    """
+    words = vocabulary()
+    return {
+        "groups": dict(words.groups),
+        "quantities": [_quantity(quantity) for quantity in words.quantities.values()],
+        "categories": [_category(category) for category in words.categories.values()],
+    }
+
+
+def _quantity(quantity: Quantity) -> Json:
+    system, code = quantity.code
+    qualifier = quantity.qualifier
+    return {
+        "name": quantity.name,
+        "column": quantity.column,
+        "label": quantity.label,
+        "group": quantity.group,
+        "level": quantity.level,
+        "unit": quantity.unit,
+        "units": [
+            {"unit": unit.code, "numerator": unit.numerator, "denominator": unit.denominator, "source": unit.source}
+            for unit in quantity.units.values()
+        ],
+        "plausible": list(quantity.plausible),
+        "reference": None if quantity.reference is None else list(quantity.reference),
+        "direction": quantity.direction,
+        "direction_source": quantity.direction_source,
+        "code": {"system": system, "code": code},
+        "stale_after_months": quantity.stale_after_months,
+        "whole": quantity.integer,
+        "qualifier": None
+        if qualifier is None
+        else {
+            "name": qualifier.name,
+            "values": list(qualifier.values),
+            "comparable": qualifier.comparable,
+        },
+        "sentence": quantity.sentence,
+    }
+
+
+def _category(category: Category) -> Json:
+    return {
+        "name": category.name,
+        "label": category.label,
+        "group": category.group,
+        "values": list(category.values),
+        "columns": dict(category.columns),
+        "sentence": category.sentence,
+    }

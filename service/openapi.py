@@ -1,0 +1,111 @@
+"""The OpenAPI 3.1 document, with examples that are true: the pack answered them when the service started."""
+
+from __future__ import annotations
+
+from model.pack import Pack
+from service.answer_schema import ABSTENTION, PREDICTION, PROBLEM
+from service.body import MOST_BYTES
+from service.example import Examples
+from service.json_response import JSON, PROBLEM_JSON
+from service.problem import ProblemDocument, internal_error, too_large, unsupported_media_type
+from service.schema import record_schema
+
+Json = dict[str, object]
+EXAMPLE_REQUEST_ID = "0123456789abcdef"
+
+
+def openapi_document(pack: Pack, examples: Examples) -> Json:
+    """The document that ``/openapi.json`` serves."""
+    name = pack.predictor.pack.name
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Tregcast",
+            "version": pack.predictor.pack.made_by.removeprefix("tregcast "),
+            "summary": "How fast a person with ALS will progress, how sure that is, and why.",
+            "description": f"Served from the pack {name}. {pack.predictor.statement}",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": {
+            "/v1/predict": {"post": _predict(examples)},
+            "/v1/model": {"get": _get("model", "Which pack answers, made from what, how good, for what")},
+            "/v1/vocabulary": {"get": _get("vocabulary", "Every quantity and category that a record may hold")},
+            "/v1/schema": {"get": _get("schema", "The JSON schema of a record (draft 2020-12)")},
+            "/openapi.json": {"get": _get("openapi", "This document")},
+            "/docs": {"get": _get("docs", "The page for people, also at /", {"text/html": {}})},
+            "/livez": {"get": _get("livez", "The process is alive")},
+            "/readyz": {"get": _get("readyz", "A verified pack is loaded and answers")},
+        },
+        "components": {
+            "schemas": {
+                "Record": record_schema(),
+                "Prediction": PREDICTION,
+                "Abstention": ABSTENTION,
+                "Problem": PROBLEM,
+            }
+        },
+    }
+
+
+def _predict(examples: Examples) -> Json:
+    records = {"brief": _example("The index visit alone", examples.brief.record)}
+    answers: Json = {}
+    if examples.prediction is not None:
+        records["prediction"] = _example("A record that is answered", examples.prediction.record)
+        answers["prediction"] = _example("A prediction", examples.prediction.answer)
+    records["abstained"] = _example("A record that is not answered", examples.abstention.record)
+    answers["abstained"] = _example("An abstention", examples.abstention.answer)
+    answered = {"oneOf": [_ref("Prediction"), _ref("Abstention")]}
+    return {
+        "operationId": "predict",
+        "summary": "Predict the progression rate of one patient",
+        "description": "Nothing of the record is stored or logged.",
+        "requestBody": {
+            "required": True,
+            "content": {JSON: {"schema": _ref("Record"), "examples": records}},
+        },
+        "responses": {
+            "200": {
+                "description": "A prediction, or an abstention (understood, and no number anywhere)",
+                "headers": _HEADERS,
+                "content": {JSON: {"schema": answered, "examples": answers}},
+            },
+            **_problems(
+                examples.malformation,
+                too_large(MOST_BYTES),
+                unsupported_media_type(),
+                examples.rejection,
+                internal_error(),
+            ),
+        },
+    }
+
+
+def _get(name: str, summary: str, content: Json | None = None) -> Json:
+    answer: Json = {"description": summary, "headers": _HEADERS, "content": content or {JSON: {}}}
+    return {"operationId": name, "summary": summary, "responses": {"200": answer, **_problems(internal_error())}}
+
+
+def _problems(*documents: ProblemDocument) -> Json:
+    return {str(document.status): _problem(document) for document in documents}
+
+
+def _problem(document: ProblemDocument) -> Json:
+    example = _example(document.title, document.to_json(EXAMPLE_REQUEST_ID))
+    content: Json = {"schema": _ref("Problem"), "examples": {document.code: example}}
+    return {"description": document.title, "headers": _HEADERS, "content": {PROBLEM_JSON: content}}
+
+
+def _example(summary: str, value: Json) -> Json:
+    return {"summary": summary, "value": value}
+
+
+def _ref(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+_HEADERS: Json = {
+    "x-request-id": {"description": "The id of this request, as in the log", "schema": {"type": "string"}},
+    "cache-control": {"description": "Always no-store", "schema": {"const": "no-store"}},
+}

@@ -1,0 +1,150 @@
+"""The page for people: one HTML document that asks for nothing else and holds no script."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from html import escape
+
+from features.units import plain
+from features.vocabulary import Quantity, vocabulary
+from model.pack import Pack
+from model.predictor import COVERAGE
+from service.example import Example
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+HOST = re.compile(r"[A-Za-z0-9.-]{1,255}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
+HERE = "\N{OBJECT REPLACEMENT CHARACTER}"  # where the host stands in the page
+
+STYLE = """
+body { margin: 0 auto; max-width: 60rem; padding: 1.5rem; font: 1rem/1.55 system-ui, sans-serif; color: #1b1f24;
+  background: #fff; }
+h1 { margin: 0 0 .25rem; font-size: 1.7rem; } h2 { margin: 2.2rem 0 .6rem; font-size: 1.2rem; }
+.note { border-left: .3rem solid #b45309; background: #fef6e7; padding: .6rem 1rem; }
+pre { overflow-x: auto; background: #f3f4f6; padding: .8rem 1rem; border-radius: .3rem; font-size: .85rem; }
+code { font-family: ui-monospace, monospace; } td code, li code, p code { background: #f3f4f6; padding: 0 .2rem; }
+table { border-collapse: collapse; width: 100%; font-size: .88rem; }
+th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid #e5e7eb; }
+th { font-weight: 600; } tbody th { padding-top: 1rem; } .wide { overflow-x: auto; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; margin: 0; }
+dt { color: #57606a; } dd { margin: 0; overflow-wrap: anywhere; } ul { margin: 0; padding-left: 1.1rem; }
+"""
+
+ROUTES = (
+    ("POST", "/v1/predict", "one record in, a prediction or an abstention out"),
+    ("GET", "/v1/model", "which pack answers: made from what, how good, its limits"),
+    ("GET", "/v1/vocabulary", "every quantity with its units, ranges and codes"),
+    ("GET", "/v1/schema", "the JSON schema of a record"),
+    ("GET", "/openapi.json", "all of this for programs (OpenAPI 3.1)"),
+    ("GET", "/livez", "the process is alive"),
+    ("GET", "/readyz", "a verified pack is loaded and answers"),
+)
+
+
+class Page:
+    """The page of one pack; only the host in its example differs between requests."""
+
+    def __init__(self, pack: Pack, example: Example) -> None:
+        self._parts = _document(pack, example).split(HERE)
+
+    def html(self, host: str) -> bytes:
+        """The page, as asked for at ``host``; an odd one is not repeated."""
+        shown = escape(host) if HOST.fullmatch(host) else "127.0.0.1:3000"
+        return shown.join(self._parts).encode("utf-8")
+
+
+def curl(host: str, record: Mapping[str, object]) -> str:
+    """A command that sends a record.
+
+    >>> print(curl("127.0.0.1:3000", {"visits": []}))
+    curl -sS http://127.0.0.1:3000/v1/predict -H 'content-type: application/json' --data-binary '{
+      "visits": []
+    }'
+    """
+    body = json.dumps(record, indent=2).replace("'", "\\u0027")
+    return f"curl -sS http://{host}/v1/predict -H 'content-type: application/json' --data-binary '{body}'"
+
+
+def _document(pack: Pack, example: Example) -> str:
+    predictor = pack.predictor
+    sections = [
+        f"<h1>Tregcast</h1><p>How fast will a person with ALS progress over the next 12 months, how sure is that, "
+        f"and why? A record with a history goes in; {escape(predictor.unit)}, an interval with {COVERAGE:.0%} "
+        "coverage and the share of each measurement come out. Positive is decline.</p>",
+        f'<p class="note">{escape(predictor.statement)}</p>',
+        f"<h2>The model</h2>{_model(pack)}",
+        f"<h2>Routes</h2>{_routes()}",
+        f"<h2>Try it</h2><pre><code>{escape(curl(HERE, example.record))}</code></pre>"
+        f"<p>answers</p><pre><code>{escape(json.dumps(example.answer, indent=2, ensure_ascii=False))}</code></pre>",
+        f"<h2>Vocabulary</h2><p>The unit of a measurement is required, and never guessed.</p>{_vocabulary(pack)}",
+    ]
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Tregcast</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
+        f"<style>{STYLE}</style></head><body>{''.join(sections)}</body></html>\n"
+    )
+
+
+def _model(pack: Pack) -> str:
+    ref = pack.predictor.pack
+    columns = ", ".join(f"{f.label} ({f.unit})" for f in pack.predictor.matrix.features)
+    return _value({"name": ref.name, "pack": pack.id, "made by": ref.made_by, "reads": columns, **pack.card})
+
+
+def _value(value: object) -> str:
+    """A value of the card, whatever it is, as HTML."""
+    if isinstance(value, Mapping):
+        rows = "".join(f"<dt>{escape(str(key))}</dt><dd>{_value(item)}</dd>" for key, item in value.items())
+        return f"<dl>{rows}</dl>"
+    if isinstance(value, (list, tuple)):
+        return f"<ul>{''.join(f'<li>{_value(item)}</li>' for item in value)}</ul>"
+    if isinstance(value, bool) or value is None:
+        return {None: "not known", True: "yes", False: "no"}[value]
+    return escape(plain(value) if isinstance(value, (int, float)) else str(value))
+
+
+def _routes() -> str:
+    rows = "".join(
+        f"<tr><td>{method}</td><td><code>{_link(method, path)}</code></td><td>{escape(words)}</td></tr>"
+        for method, path, words in ROUTES
+    )
+    return f"<table><tbody>{rows}</tbody></table>"
+
+
+def _link(method: str, path: str) -> str:
+    return f'<a href="{escape(path.removeprefix("/"))}">{escape(path)}</a>' if method == "GET" else escape(path)
+
+
+def _vocabulary(pack: Pack) -> str:
+    words = vocabulary()
+    used = {feature.quantity for feature in pack.predictor.matrix.features}
+    head = "<tr><td>name</td><td>what it is</td><td>units</td><td>plausible</td><td>read by this model</td></tr>"
+    rows: list[str] = []
+    for group, label in words.groups.items():
+        members = [quantity for quantity in words.quantities.values() if quantity.group == group]
+        categories = [category for category in words.categories.values() if category.group == group]
+        rows.append(f'<tr><th colspan="5">{escape(label)}</th></tr>')
+        rows += [_quantity(quantity, quantity.name in used) for quantity in members]
+        rows += [
+            f"<tr><td><code>{escape(category.name)}</code></td><td>{escape(category.label)}</td>"
+            f"<td>{escape(' | '.join(category.values))}</td><td></td>"
+            f"<td>{'yes' if set(category.columns) & set(pack.predictor.matrix.columns) else ''}</td></tr>"
+            for category in categories
+        ]
+    return f'<div class="wide"><table><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def _quantity(quantity: Quantity, used: bool) -> str:
+    low, high = quantity.plausible
+    cells = (
+        f"<code>{escape(quantity.name)}</code>",
+        f'<span title="{escape(quantity.sentence)}">{escape(quantity.label)}</span>',
+        escape(" | ".join(quantity.units)),
+        escape(f"{plain(low)} to {plain(high)} {quantity.unit}"),
+        "yes" if used else "",
+    )
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
