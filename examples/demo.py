@@ -5,11 +5,13 @@ Everything is simulated and says so. It leaves the trained model in the local tr
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
 from walk import service, step, tregcast
 
+PATIENT = Path(os.path.relpath(Path(__file__).with_name("patient.json")))
 COHORT = Path("mlruns") / "reference_cohort.parquet"
 MODEL = "als-progression"
 
@@ -23,7 +25,7 @@ def main() -> None:
     tregcast("train", str(COHORT), "--name", MODEL)
     step("3. Start the service on the registered model, and ask it about an example patient")
     with service(f"models:/{MODEL}@challenger") as url:
-        tregcast("predict", "examples/patient.json", "--url", url)
+        tregcast("predict", str(PATIENT), "--url", url)
     step("Where to look next")
     print(
         f"""  make serve             serves the champion on http://127.0.0.1:3000 (page of the API, /openapi.json)

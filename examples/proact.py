@@ -7,6 +7,7 @@ is a long table, one row a visit; training/mappings/proact.toml says which colum
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -16,7 +17,7 @@ from walk import service, step, tregcast
 from features.compose import compose
 from training.cohort import read_cohort
 
-MAPPING = Path("training") / "mappings" / "proact.toml"
+MAPPING = Path(os.path.relpath(Path(__file__).parents[1] / "training" / "mappings" / "proact.toml"))
 MODEL = "als-progression-proact"
 VISITS = 2  # of the patient who is asked about: two, so that there is a change per month
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -37,10 +38,11 @@ def service(pack: str) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     print(f"$ tregcast serve --pack {pack} --port {port} &", flush=True)
-    process = subprocess.Popen([str(COMMAND), "serve", "--pack", pack, "--port", str(port)], env=os.environ)
+    log = tempfile.TemporaryFile()  # noqa: SIM115  its request log, shown only if it does not start
+    process = subprocess.Popen([str(COMMAND), "serve", "--pack", pack, "--port", str(port)], stderr=log)
     try:
         url = f"http://127.0.0.1:{port}"
-        _await(process, f"{url}/readyz")
+        _await(process, f"{url}/readyz", log)
         yield url
     finally:
         process.terminate()
@@ -51,11 +53,13 @@ def service(pack: str) -> Iterator[str]:
             process.wait()
 
 
-def _await(process: subprocess.Popen[bytes], url: str) -> None:
+def _await(process: subprocess.Popen[bytes], url: str, log: IO[bytes]) -> None:
     deadline = time.monotonic() + READY_WITHIN_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise SystemExit(f"the service ended with exit code {process.returncode} before it was ready")
+            log.seek(0)
+            said = log.read().decode(errors="replace")
+            raise SystemExit(f"the service ended with exit code {process.returncode} before it was ready:\n{said}")
         try:
             with urlopen(url, timeout=1):
                 return

@@ -106,14 +106,19 @@ def _words(feature: Feature, value: float, share: float) -> str:
         return f"{feature.label} not measured: {effect}"
     if feature.kind == "category":
         return f"{feature.label}, {'yes' if value == 1.0 else 'no'}: {effect}"
-    shown = plain(float(f"{value:.4g}"))
-    return f"{feature.label} {shown} {UNIT_WORDS.get(feature.unit, feature.unit)}".rstrip() + f": {effect}"
+    return f"{feature.label} {plain(float(f'{value:.4g}'))} {_unit_words(feature)}".rstrip() + f": {effect}"
+
+
+def _unit_words(feature: Feature) -> str:
+    if feature.kind != "change":
+        return UNIT_WORDS.get(feature.unit, feature.unit)
+    unit = feature.unit.removeprefix("(").removesuffix(")/mo")
+    return f"{UNIT_WORDS.get(unit, unit) or 'units'}/month"
 
 
 UNIT_WORDS = {
     "{score}": "points",
     "{score}/mo": "points/month",
-    "({score})/mo": "points/month",
     "1": "",
     "a": "years",
     "mo": "months",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -36,6 +38,12 @@ COLUMNS = (
         "nfl_pg_ml",
     ),
     *("alsfrs_r_total", "age_years", "months_since_onset"),
+)
+# What importing BentoML 1.4.39 warns of, under pydantic 2.14 and pathspec 1.0; every other warning is an error.
+WARNINGS = (
+    *("-W", "error"),
+    *("-W", "ignore:The `__get_pydantic_core_schema__`:DeprecationWarning"),
+    *("-W", "ignore:GitWildMatchPattern:DeprecationWarning"),
 )
 SERVE = """
 import sys; from pathlib import Path; from service.server import serve; serve(Path(sys.argv[1]), "127.0.0.1", 0)
@@ -158,7 +166,7 @@ def server(pack_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """`service.server.serve`, as ``tregcast serve`` calls it, with every warning an error."""
     folder = tmp_path_factory.mktemp("server")
     output = folder / "output"
-    command = [sys.executable, "-W", "error", "-c", SERVE, str(pack_folder)]
+    command = [sys.executable, *WARNINGS, "-c", SERVE, str(pack_folder)]
     process = start(command, output, environment(folder), ROOT)
     try:
         line = await_line(process, output, "Tregcast is ready on ")
@@ -171,3 +179,43 @@ def server(pack_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def client(server: Server) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=server.url, timeout=10, trust_env=False) as client:
         yield client
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """Starts server processes for a test, each in a group of its own, and ends them with it."""
+
+    folder: Path
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def serve(self, pack: Path, *arguments: str, **settings: str) -> tuple[subprocess.Popen[bytes], Path]:
+        return self.run([sys.executable, *WARNINGS, "-c", SERVE, str(pack), *arguments], **settings)
+
+    def bentoml(self, *arguments: str, **settings: str) -> tuple[subprocess.Popen[bytes], Path]:
+        return self.run([str(Path(sys.executable).with_name("bentoml")), *arguments], **settings)
+
+    def run(self, command: list[str], **settings: str) -> tuple[subprocess.Popen[bytes], Path]:
+        output = self.folder / f"output{len(self.started)}"
+        process = start(command, output, environment(self.folder, **settings), ROOT)
+        self.started.append(process)
+        return process, output
+
+    def await_line(self, process: subprocess.Popen[bytes], output: Path, start_of_line: str) -> str:
+        return await_line(process, output, start_of_line)
+
+
+@pytest.fixture
+def launcher(tmp_path: Path) -> Iterator[Launcher]:
+    launcher = Launcher(tmp_path)
+    try:
+        yield launcher
+    finally:
+        for process in launcher.started:
+            stop(process)
+
+
+@pytest.fixture
+def record(pack: Pack) -> dict[str, Any]:
+    """A record that the pack answers with a prediction."""
+    golden = next(item for item in pack.golden if item.answer["outcome"] != "abstained")
+    return copy.deepcopy(dict(golden.record))
