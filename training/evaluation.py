@@ -1,4 +1,4 @@
-"""Cross-validated evaluation, folds grouped by patient: the whole of the fit, calibration included, is repeated."""
+"""Cross-validated evaluation, folds grouped by patient or site: the whole of the fit, calibration included, is repeated."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ class Evaluation:
 
     observed: Floats
     folds: NDArray[np.int64]
+    grouped_by: str  # site or patient
     forecasts: Mapping[str, Forecasts]  # by model: "tregcast" and the baselines
 
     @property
     def method(self) -> str:
         """How it was made, in words."""
-        return f"{int(self.folds.max()) + 1}-fold cross-validation grouped by patient"
+        return f"{int(self.folds.max()) + 1}-fold cross-validation grouped by {self.grouped_by}"
 
     @property
     def overall(self) -> dict[str, dict[str, float]]:
@@ -57,11 +58,11 @@ def evaluate(
     Args:
         examples: the cohort as a design matrix.
         make: a fresh, unfitted regressor.
-        n_folds: outer folds, grouped by patient.
+        n_folds: outer folds, grouped by site or patient.
         seed: of the folds.
         progress: told when a fold is done.
     """
-    folds = grouped_folds(examples.patient, n_folds, seed)
+    folds = grouped_folds(examples.groups, n_folds, seed)
     rate = {name: np.full(len(examples.y), np.nan) for name in (MODEL, *BASELINES)}
     interval = {name: np.full((len(examples.y), 2), np.nan) for name in rate}
     for fold in range(int(folds.max()) + 1):
@@ -72,12 +73,12 @@ def evaluate(
             rate[name][test], interval[name][test] = forecasts.rate, forecasts.interval
         progress(f"fold {fold + 1} of {int(folds.max()) + 1} evaluated")
     made = {name: Forecasts(rate[name], interval[name], COVERAGE) for name in rate}
-    return Evaluation(examples.y, folds, made)
+    return Evaluation(examples.y, folds, examples.grouped_by, made)
 
 
 def _fold(
     examples: Examples, regressor: ProgressionRegressor, train: NDArray[np.bool_], test: NDArray[np.bool_]
 ) -> Forecasts:
-    regressor.fit(examples.X[train], examples.y[train], groups=examples.patient[train])
+    regressor.fit(examples.X[train], examples.y[train], groups=examples.groups[train])
     distribution = regressor.predict_distribution(examples.X[test])
     return Forecasts(distribution.location, distribution.interval(COVERAGE), COVERAGE)

@@ -18,6 +18,7 @@ KINDS = ("last", "change", "category", "derived")
 """Kinds of features that models are given. Months since a marker was drawn serve cautions, not the estimate."""
 FEWEST_MEASURED = 10
 LEAST_SHARE = 0.01
+FEWEST_SITES = 5  # with fewer, a fold would be a fifth of the cohort or more, and unlike the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,19 @@ class Examples:
     standard_error: Floats
     patient: NDArray[np.str_]
     site: NDArray[np.str_]
+
+    @property
+    def grouped_by(self) -> str:
+        """What no fold may split: the site where there are at least 5, the patient otherwise."""
+        return "site" if "" not in self.site and len(np.unique(self.site)) >= FEWEST_SITES else "patient"
+
+    @property
+    def groups(self) -> NDArray[np.str_]:
+        """The group of each example (n,). A patient seen at two sites belongs to the first of them."""
+        if self.grouped_by == "patient":
+            return self.patient
+        _, first, whose = np.unique(self.patient, return_index=True, return_inverse=True)
+        return self.site[first][whose]
 
     def feature(self, column: str) -> Floats:
         """One column (n,) by name; all NaN if the cohort does not have it."""

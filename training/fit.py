@@ -61,13 +61,13 @@ def fit(
     evaluation = evaluate(
         examples, lambda: regressor_for(examples.matrix, seed), n_folds=n_folds, seed=seed, progress=progress
     )
-    regressor = regressor_for(examples.matrix, seed).fit(examples.X, examples.y, groups=examples.patient)
+    regressor = regressor_for(examples.matrix, seed).fit(examples.X, examples.y, groups=examples.groups)
     progress("fitted on all patients")
     importance = _importance(regressor, examples)
     looked_at = [
         at for at, feature in enumerate(examples.matrix.features) if feature.kind != "change"
     ]  # a wild change shows in the last value
-    folds = grouped_folds(examples.patient, n_folds, seed)
+    folds = grouped_folds(examples.groups, n_folds, seed)
     contents = Contents(
         name=name,
         matrix=examples.matrix,

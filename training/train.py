@@ -57,7 +57,10 @@ def train(
     uri = open_store(tracking_uri)
     import mlflow
 
-    with mlflow.start_run(tags=_tags(cohort)) as run, tempfile.TemporaryDirectory() as scratch:
+    with (
+        mlflow.start_run(run_name=f"{name} on {cohort.name}", tags=_tags(cohort)) as run,
+        tempfile.TemporaryDirectory() as scratch,
+    ):
         folder = Path(scratch) / "pack"
         pack_id = write_pack(folder, fitted.contents)
         load_pack(folder, expected_id=pack_id)  # what cannot be loaded is not registered
