@@ -1,4 +1,4 @@
-"""Cross-validated evaluation, folds grouped by patient or site: the whole of the fit, calibration included, is repeated."""
+"""Cross-validated evaluation: the whole of the fit, calibration included, is repeated in each fold."""
 
 from __future__ import annotations
 
