@@ -84,6 +84,7 @@ def train(
     """
     from training.cohort import CohortError
     from training.mapping import MappingError
+    from training.tracking import StoreError
     from training.train import train as run
 
     try:
@@ -96,7 +97,7 @@ def train(
             tracking_uri=tracking_uri,
             progress=lambda text: click.echo(f"  {text}", err=True),
         )
-    except (CohortError, MappingError) as error:
+    except (CohortError, MappingError, StoreError) as error:
         raise Fault(str(error)) from error
     click.echo(_summary(made))
 
@@ -166,12 +167,12 @@ def _folder(pack: str, tracking_uri: str | None) -> Path:
 
 
 def _pull(reference: str, tracking_uri: str | None) -> tuple[Path, str]:
-    from training.registry import Refused, RegistryError
+    from training.registry import Refused, StoreError
     from training.registry import pull as fetch
 
     try:
         folder, pack = fetch(reference, tracking_uri)
-    except (RegistryError, Refused) as error:
+    except (StoreError, Refused) as error:
         raise Fault(str(error)) from error
     return folder, pack.id
 
@@ -182,11 +183,12 @@ def _answered(folder: Path, body: bytes) -> dict[str, object]:
     from features.parse import parse_record
     from features.problem import Rejected
     from features.strict_json import loads
+    from features.today import latest_date
     from model.answer import render
     from model.pack import Refused, load_pack
 
     try:
-        record = parse_record(loads(body), today=datetime.now(UTC).date())
+        record = parse_record(loads(body), today=latest_date(datetime.now(UTC)))
         return render(load_pack(folder).predictor.predict(record))
     except Rejected as error:
         raise Fault("\n".join(["the record is rejected:", *(f"  - {p}" for p in error.problems)])) from error
@@ -195,7 +197,8 @@ def _answered(folder: Path, body: bytes) -> dict[str, object]:
 
 
 def _asked(url: str, body: bytes) -> dict[str, object]:
-    from urllib.error import HTTPError, URLError
+    from http.client import HTTPException
+    from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
     if not url.startswith(("http://", "https://")):
@@ -206,11 +209,18 @@ def _asked(url: str, body: bytes) -> dict[str, object]:
             found: dict[str, object] = json.load(reply)
             return found
     except HTTPError as error:
-        problems = json.load(error).get("problems", [])
-        lines = [f"  - {problem['message']}" for problem in problems]
-        raise Fault("\n".join([f"the service answered {error.code}:", *lines])) from error
-    except URLError as error:
-        raise Fault(f"{url}: {error.reason}") from error
+        raise Fault("\n".join([f"the service answered {error.code}:", *_problems(error.read())])) from error
+    except (OSError, HTTPException, ValueError) as error:
+        raise Fault(f"{url}: no answer of a Tregcast service: {error}") from error
+
+
+def _problems(body: bytes) -> list[str]:
+    """What a problem document says; any other body is shown as it is."""
+    try:
+        document = json.loads(body)
+        return [document["detail"], *(f"  - {problem['message']}" for problem in document["problems"])]
+    except (ValueError, KeyError, TypeError):
+        return [body[:500].decode("utf-8", "replace")]
 
 
 def _summary(made: TrainingRun) -> str:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from features.problem import Problem
 from features.record import Measurement
-from features.units import plain
+from features.units import amount, plain
+from features.vocabulary import vocabulary
 
 LOWEST_RATIO, HIGHEST_RATIO = 0.75, 1.33
 MOST_POINTS_APART = 1.0  # of the totals in PRO-ACT 96.3 % equal their items, 3.6 % are one point off (halves)
@@ -112,7 +113,7 @@ def contradictions(path: str, measured: Mapping[str, Measurement]) -> list[Probl
     >>> made = {"treg_count": Measurement(700.0), "cd4_count": Measurement(700.0),
     ...         "treg_pct_cd4": Measurement(7.0)}
     >>> print(contradictions("visits[0]", made)[0])  # doctest: +NORMALIZE_WHITESPACE
-    visits[0].treg_count = 700 contradicts 49, CD4 count x Treg share of CD4+ (allowed ratio 0.75-1.33);
+    visits[0].treg_count = 700 /uL contradicts 49 /uL, CD4 count x Treg share of CD4+ (allowed ratio 0.75-1.33);
     check cd4_count, treg_pct_cd4 and treg_count for a swap or a unit
     """
     values = {name: item.value for name, item in measured.items() if item.comparator is None}
@@ -135,13 +136,17 @@ def _breach(path: str, identity: Identity, values: Values) -> list[Problem]:
         holds = expected * LOWEST_RATIO <= value <= expected * HIGHEST_RATIO
     if holds:
         return []
-    parts = "its items" if identity.points else ", ".join(identity.parts)
+    check = f"check {', '.join(identity.parts)} and {identity.name} for a swap or a unit"
     return [
         Problem(
             "contradiction",
             f"{path}.{identity.name}",
-            plain(value),
-            f"contradicts {plain(expected)}, {identity.says} ({allowed})",
-            f"check {parts} and {identity.name} for a swap or a unit",
+            _said(identity.name, value),
+            f"contradicts {_said(identity.name, expected)}, {identity.says} ({allowed})",
+            "check the items and the total" if identity.points else check,
         )
     ]
+
+
+def _said(name: str, value: float) -> str:
+    return amount(plain(value), vocabulary().quantities[name].unit)

@@ -16,6 +16,7 @@ from features.vocabulary import Quantity, vocabulary
 Scale = Literal["alsfrs_r_total", "alsfrs_total"]
 SCALE_MAXIMUM: Mapping[str, float] = {"alsfrs_r_total": 48.0, "alsfrs_total": 40.0}
 SHORTEST_SPAN_MONTHS = 1.0  # a change over less is the noise of two readings
+AGE_DECIMALS = 6  # half a minute: `until` and tables count ages back and forth, which must leave no trace
 CHANGE, DRAWN = "_change_per_month", "_months_since_drawn"
 
 
@@ -25,7 +26,8 @@ def derive(record: PatientRecord, scale: Scale) -> dict[str, float]:
     For each quantity of a visit: the last value; its change per month by least squares, where it was measured at
     least twice over at least a month; months from its last measurement to the index visit. A value beyond a limit
     of detection counts as that limit for the last value and not at all for the change. For the patient: age,
-    diagnostic delay, months since onset, categories as 0/1, and ``delta_fs`` on the scale given.
+    diagnostic delay, months since onset, categories as 0/1, and ``delta_fs`` on the scale given: points lost by the
+    last score, over the months from onset to that score.
 
     >>> visits = tuple(Visit(month, {"alsfrs_r_total": Measurement(score)}) for month, score in ((8, 44), (10, 42)))
     >>> features = derive(PatientRecord(visits), "alsfrs_r_total")
@@ -34,12 +36,14 @@ def derive(record: PatientRecord, scale: Scale) -> dict[str, float]:
     """
     index = record.index_visit.month
     features = _patient(record)
-    for name, readings in _readings(record).items():
+    found = _readings(record)
+    for name, readings in found.items():
         quantity = vocabulary().quantities[name]
         features.update(_of_quantity(quantity, readings, index))
-    score = features.get(scale)
-    if score is not None and index > 0:
-        features["delta_fs"] = (SCALE_MAXIMUM[scale] - score) / index
+    if scale in found:
+        month, score = found[scale][-1]
+        if month > 0:
+            features["delta_fs"] = (SCALE_MAXIMUM[scale] - score.value) / month
     return features
 
 
@@ -107,7 +111,7 @@ def slope(points: list[tuple[float, float]]) -> float:
 def _patient(record: PatientRecord) -> dict[str, float]:
     features = {"months_since_onset": record.index_visit.month}
     if record.age_years is not None:
-        features["age_years"] = record.age_years
+        features["age_years"] = round(record.age_years, AGE_DECIMALS)
     if record.diagnostic_delay_months is not None:
         features["diagnostic_delay_months"] = record.diagnostic_delay_months
     values = dict(record.categories)

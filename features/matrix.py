@@ -86,7 +86,7 @@ class DesignMatrix:
         return np.vstack(rows) if rows else np.empty((0, len(self.columns)))
 
     def difference(self, columns: Sequence[str]) -> ColumnDiff:
-        """What differs between ``columns`` and the columns of this matrix.
+        """What differs between ``columns`` and the columns of this matrix; one that stands again is unexpected.
 
         >>> print(DesignMatrix(("crp_mg_l", "nlr")).difference(["nlr", "sex"]))
         missing: crp_mg_l; unexpected: sex
@@ -95,8 +95,8 @@ class DesignMatrix:
         """
         own = set(self.columns)
         missing = tuple(column for column in self.columns if column not in columns)
-        unexpected = tuple(column for column in columns if column not in own)
+        unexpected = tuple(c for at, c in enumerate(columns) if c not in own or c in columns[:at])
         moved: tuple[str, ...] = ()
         if not missing and not unexpected:
-            moved = tuple(a for a, b in zip(self.columns, columns, strict=False) if a != b)
+            moved = tuple(a for a, b in zip(self.columns, columns, strict=True) if a != b)
         return ColumnDiff(missing, unexpected, moved)

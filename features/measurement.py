@@ -6,7 +6,7 @@ import math
 
 from features.problem import Problem, shown
 from features.record import Comparator, Measurement
-from features.units import likely_unit, outside, plain, to_canonical
+from features.units import amount, likely_unit, outside, plain, to_canonical
 from features.vocabulary import Quantity
 
 
@@ -28,11 +28,12 @@ def parse_measurement(
     """
     if not isinstance(value, dict):
         remedy = f'send {{"value": number, "unit": "{quantity.unit}"}}'
+        remedy = "leave out what was not measured" if value is None else remedy
         return [Problem("wrong_type", path, shown(value), "is not an object with value and unit", remedy)]
     problems = [*_keys(path, quantity, value, exact=exact)]
-    number = _number(path, value, problems)
+    number = _number(path, value, problems, exact=exact)
     unit = _unit(path, quantity, value, problems)
-    comparator = _comparator(path, value, problems)
+    comparator = None if exact else _comparator(path, value, problems)
     qualifier = _qualifier(path, quantity, value, problems)
     if number is None or unit is None:
         return problems
@@ -53,7 +54,7 @@ def _keys(path: str, quantity: Quantity, value: dict[str, object], *, exact: boo
     ]
 
 
-def _number(path: str, value: dict[str, object], problems: list[Problem]) -> float | None:
+def _number(path: str, value: dict[str, object], problems: list[Problem], *, exact: bool) -> float | None:
     if "value" not in value:
         remedy = "send a number, or leave the measurement out"
         problems.append(Problem("missing_key", f"{path}.value", None, "is required", remedy))
@@ -61,6 +62,8 @@ def _number(path: str, value: dict[str, object], problems: list[Problem]) -> flo
     number = value["value"]
     if isinstance(number, bool) or not isinstance(number, (int, float)):
         remedy = "send a JSON number" if number is not None else "leave out what was not measured"
+        if isinstance(number, str) and number.lstrip().startswith(("<", ">")) and not exact:
+            remedy = f'send the number alone, and "{number.lstrip()[0]}" as the comparator'
         problems.append(Problem("wrong_type", f"{path}.value", shown(number), "is not a number", remedy))
         return None
     try:
@@ -119,14 +122,16 @@ def _qualifier(path: str, quantity: Quantity, value: dict[str, object], problems
 
 
 def _plausible(path: str, quantity: Quantity, value: float, unit: str, canonical: float) -> list[Problem]:
-    sent = f"{plain(value)} {unit}"
+    sent = amount(shown(value), unit)
     if quantity.integer and not canonical.is_integer():
         return [Problem("not_whole", path, sent, "is not a whole number", "a score is a whole number of points")]
     side = outside(quantity, canonical)
     if side is None:
         return []
     low, high = quantity.plausible
-    rule = f"is {side} {plain(low)}-{plain(high)} {quantity.unit}"
+    span = f"{plain(low)}{'-' if low >= 0 else ' to '}{plain(high)}"
+    rule = f"is {side} {amount(span, quantity.unit)}"
     guess = likely_unit(quantity, value, unit)
     remedy = f"sent in {guess}?" if guess is not None else "check the value and its unit"
+    remedy = "sent as a fraction, unit 1?" if guess == "1" else remedy
     return [Problem("out_of_range", path, sent, rule, remedy)]

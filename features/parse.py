@@ -14,6 +14,7 @@ unit. Only ``visits`` and, for each, its time and its measurements are required.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date
 
@@ -21,7 +22,7 @@ from features.consistency import contradictions
 from features.measurement import parse_measurement
 from features.problem import Problem, Rejected, shown
 from features.record import Measurement, PatientRecord, Visit
-from features.units import DAYS_PER_MONTH
+from features.units import DAYS_PER_MONTH, plain
 from features.vocabulary import Vocabulary, vocabulary
 
 MOST_VISITS = 400
@@ -59,6 +60,7 @@ class _Reader:
         self.words = words
         self.today = today
         self.problems: list[Problem] = []
+        self.said: set[Problem] = set()
 
     def record(self, value: object) -> PatientRecord | None:
         patient_categories = [name for name in self.words.categories if name not in VISIT_KEYS]
@@ -70,7 +72,7 @@ class _Reader:
             for name in patient_categories
             if name in body and (text := self.category(name, name, body[name])) is not None
         }
-        onset = self.date("onset_date", body["onset_date"]) if "onset_date" in body else None
+        onset = self.past("onset_date", body["onset_date"], "future_onset") if "onset_date" in body else None
         age = self.number("age", body)
         delay = self.number("diagnostic_delay", body)
         visits = self.visits(body.get("visits"), onset, "onset_date" in body) if "visits" in body else ()
@@ -100,7 +102,8 @@ class _Reader:
             body = self.object(path, item, VISIT_KEYS, required=("measurements",))
             if body is None:
                 continue
-            styles |= {key for key in ("date", "months_since_onset") if key in body}
+            times = {key for key in ("date", "months_since_onset") if key in body}
+            styles |= times if len(times) == 1 else set()  # a visit with both is told so by itself
             month = self.month(path, body, onset, has_onset)
             self.order(path, month, before)
             before = month if month is not None else before
@@ -128,7 +131,8 @@ class _Reader:
         for name, item in value.items():
             quantity = self.words.quantities.get(name)
             if quantity is None or quantity.level == "patient":
-                self.add("unknown_key", f"{path}.{name[:80]}", None, "is not in the vocabulary", self.near(name))
+                rule, remedy = self.near(name)
+                self.add("unknown_key", f"{path}.{name[:80]}", None, rule, remedy)
                 continue
             found = parse_measurement(f"{path}.{name}", quantity, item)
             if isinstance(found, Measurement):
@@ -144,20 +148,32 @@ class _Reader:
             return None
         if "months_since_onset" in body:
             return self.number("months_since_onset", body, path=f"{path}.months_since_onset")
-        day = self.date(f"{path}.date", body["date"])
         if not has_onset:
             rule = "is needed where visits have dates"
             self.add("missing_key", "onset_date", None, rule, "send onset_date, or months_since_onset by visit")
-        if day is not None and day > self.today:
-            self.add("future_visit", f"{path}.date", shown(body["date"]), "is in the future", "check the year")
-            return None
-        if day is None or onset is None:
-            return None
-        if day < onset:
+        day = self.past(f"{path}.date", body["date"], "future_visit")
+        return None if day is None or onset is None else self.months_between(f"{path}.date", onset, day)
+
+    def months_between(self, path: str, onset: date, day: date) -> float | None:
+        months = (day - onset).days / DAYS_PER_MONTH
+        latest = self.words.quantities["months_since_onset"].plausible[1]
+        remedy = "check onset_date and date"
+        if months < 0:
             rule = "is before the onset of symptoms"
-            self.add("before_onset", f"{path}.date", shown(body["date"]), rule, "check onset_date and date")
+            self.add("before_onset", path, shown(day.isoformat()), rule, remedy)
+        elif months > latest:
+            rule = f"is more than {plain(latest)} months after the onset of symptoms"
+            self.add("out_of_range", path, shown(day.isoformat()), rule, remedy)
+        else:
+            return months
+        return None
+
+    def past(self, path: str, value: object, code: str) -> date | None:
+        day = self.date(path, value)
+        if day is not None and day > self.today:
+            self.add(code, path, shown(value), "is in the future", "check the year")
             return None
-        return (day - onset).days / DAYS_PER_MONTH
+        return day
 
     def order(self, path: str, month: float | None, before: float | None) -> None:
         if month is None or before is None or month > before:
@@ -191,21 +207,30 @@ class _Reader:
         if not isinstance(value, str):
             self.add("wrong_type", path, shown(value), "is not a text", "send a date as YYYY-MM-DD")
             return None
+        if _DAY.fullmatch(value) is None:
+            remedy = "send the day alone, as in 2025-09-01"
+            self.add("bad_date", path, shown(value), "is not a date as YYYY-MM-DD", remedy)
+            return None
         try:
-            if len(value) != len("YYYY-MM-DD"):
-                raise ValueError(value)
             return date.fromisoformat(value)
         except ValueError:
-            self.add("bad_date", path, shown(value), "is not a date of the calendar", "send YYYY-MM-DD")
+            remedy = "check year, month and day"
+            self.add("bad_date", path, shown(value), "is not a day of the calendar", remedy)
             return None
 
     def reference(self, value: object) -> str | None:
         if value is None:
             return None
-        if isinstance(value, str) and len(value) <= LONGEST_REFERENCE and value.isprintable():
+        if not isinstance(value, str):
+            self.add("wrong_type", "reference", shown(value), "is not a text", "send a text, or leave it out")
+        elif len(value) > LONGEST_REFERENCE:
+            rule = f"is longer than {LONGEST_REFERENCE} characters"
+            self.add("too_long", "reference", shown(value), rule, "send a shorter one")
+        elif not value.isprintable():
+            rule = "holds characters that do not print"
+            self.add("unprintable", "reference", shown(value), rule, "send plain text")
+        else:
             return value
-        rule = f"is not a printable text of at most {LONGEST_REFERENCE} characters"
-        self.add("wrong_type", "reference", shown(value), rule, "send a shorter, plain reference")
         return None
 
     def object(
@@ -220,25 +245,31 @@ class _Reader:
                 remedy = f"the keys are {', '.join(allowed)}"
                 self.add("unknown_key", f"{at}{key[:80]}", None, "is not a key here", remedy)
             elif value[key] is None:
-                self.add("wrong_type", f"{at}{key}", "null", "is null", "leave out what is not known")
+                remedy = "it is required" if key in required else "leave out what is not known"
+                self.add("wrong_type", f"{at}{key}", "null", "is not a value", remedy)
         for key in required:
             if key not in value:
                 self.add("missing_key", f"{at}{key}", None, "is required", "send it")
         return {key: item for key, item in value.items() if key in allowed and item is not None}
 
-    def near(self, name: str) -> str:
-        for quantity in self.words.quantities.values():
-            if name == quantity.column and name != quantity.name:
-                return f'send it as "{quantity.name}", with its unit'
-        patient = [name for name, quantity in self.words.quantities.items() if quantity.level == "patient"]
-        if name in patient:
-            return "it belongs to the patient or to the visit's time, not to its measurements"
-        return "GET /v1/vocabulary lists the names"
+    def near(self, name: str) -> tuple[str, str]:
+        """What is wrong with a name among the measurements, and what to do."""
+        quantity = self.words.quantities.get(name) or self.words.by_column.get(name)
+        if quantity is not None and quantity.level == "visit":
+            return "is the name of a column", f'send it as "{quantity.name}", with its unit'
+        known = name if quantity is None else quantity.name
+        if known in VISIT_KEYS:
+            return "is not a measurement", f'send it as "{known}" of the visit'
+        if known in RECORD_KEYS or known in self.words.categories:
+            return "is not a measurement", f'send it as "{known}" of the record'
+        return "is not in the vocabulary", "GET /v1/vocabulary lists the names"
 
     def add(self, code: str, field: str, value: str | None, rule: str, remedy: str) -> None:
         problem = Problem(code, field, value, rule, remedy)
-        if problem not in self.problems:
+        if problem not in self.said:
+            self.said.add(problem)
             self.problems.append(problem)
 
 
 _NOT_TEXT = ("wrong_type", "is not a text")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

@@ -29,6 +29,9 @@ class Problem:
         return f"{self.field}{shown} {self.rule}; {self.remedy}"
 
 
+MOST_TOLD = 200
+
+
 class Rejected(ValueError):
     """A request that is not valid. ``problems`` holds every reason; the text of the error holds no value.
 
@@ -37,12 +40,21 @@ class Rejected(ValueError):
     """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
+        self.problems = _bounded(problems)
         counts = Counter(problem.code for problem in self.problems)
         super().__init__("rejected: " + ", ".join(f"{count} {code}" for code, count in sorted(counts.items())))
 
 
 LONGEST_SHOWN = 80
+
+
+def _bounded(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """All problems, or the first 200 and how many more: a small request must not buy a huge answer."""
+    if len(problems) <= MOST_TOLD:
+        return tuple(problems)
+    rule = f"has {len(problems) - MOST_TOLD} more problems"
+    more = Problem("too_many_problems", "record", None, rule, "mend these first")
+    return (*problems[:MOST_TOLD], more)
 
 
 def shown(value: object) -> str:

@@ -51,13 +51,16 @@ class PatientRecord:
     def until(self, visit: int) -> PatientRecord:
         """The record as it stood at ``visits[visit]``: nothing that came later is in it.
 
+        Raises:
+            IndexError: there is no such visit.
+
         >>> early, late = Visit(10.0, {}), Visit(22.0, {})
         >>> PatientRecord((early, late), age_years=61.0, diagnostic_delay_months=15.0).until(0)
         ... # doctest: +NORMALIZE_WHITESPACE
         PatientRecord(visits=(Visit(month=10.0, measurements={}, riluzole=None),), categories={},
                       age_years=60.0, diagnostic_delay_months=None, reference=None)
         """
-        kept = self.visits[: visit + 1]
+        kept = self.visits[: range(len(self.visits))[visit] + 1]
         elapsed = self.index_visit.month - kept[-1].month
         delay = self.diagnostic_delay_months
         return replace(

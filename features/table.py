@@ -20,9 +20,11 @@ from features.vocabulary import Quantity, vocabulary
 
 PATIENT, SITE, DEATH = "patient_id", "site", "death_month"
 TIME, DATE, ONSET = "months_since_onset", "visit_date", "onset_date"  # a table has the first, or the other two
+AGE, DELAY = "age_years", "diagnostic_delay_months"
 COMPARATOR = "_comparator"
 OTHER_COLUMNS = (PATIENT, SITE, DATE, ONSET, DEATH)
 _CENSORED = re.compile(r"\s*([<>])\s*([0-9.eE+-]+)\s*")
+_STAMP = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T][0-9:.]+(?:Z|[+-][0-9:]+)?")
 
 Row = Mapping[str, object]
 
@@ -57,9 +59,11 @@ def known_columns() -> dict[str, str]:
 def patients(rows: Sequence[Row], units: Mapping[str, str] | None = None) -> list[TablePatient]:
     """The patients of a table, in order of first appearance; rows of a patient need not be contiguous.
 
+    A row without ``patient_id`` is a patient of its own.
+
     Args:
-        rows: cells by vocabulary column; None, NaN and empty text mean not measured. A text such as ``<0.3`` in a
-            numeric column, or ``<`` in ``<column>_comparator``, means below that limit.
+        rows: cells by vocabulary column; None, NaN, NA, NaT and empty text mean not measured. A text such as
+            ``<0.3`` in a numeric column, or ``<`` in ``<column>_comparator``, means below that limit.
         units: the unit of a column where it is not the canonical one.
 
     >>> rows = [{"patient_id": "a", "months_since_onset": 12.0, "alsfrs_r_total": 40, "sex": "male"},
@@ -68,12 +72,12 @@ def patients(rows: Sequence[Row], units: Mapping[str, str] | None = None) -> lis
     >>> patient.rows, patient.record.visits[0].month
     ((1, 0), 9.0)
     """
-    positions: dict[str, list[int]] = {}
+    positions: dict[tuple[bool, str], list[int]] = {}
     for position, row in enumerate(rows):
         identity = row.get(PATIENT)
-        key = f"row {position + 1}" if absent(identity) else str(identity)
-        positions.setdefault(key, []).append(position)
-    return [_patient(key, where, rows, units or {}) for key, where in positions.items()]
+        alone = absent(identity)
+        positions.setdefault((alone, f"row {position + 1}" if alone else str(identity)), []).append(position)
+    return [_patient(key, where, rows, units or {}) for (_, key), where in positions.items()]
 
 
 def absent(cell: object) -> bool:
@@ -82,15 +86,16 @@ def absent(cell: object) -> bool:
     >>> absent(None), absent(float("nan")), absent(" "), absent(0)
     (True, True, True, False)
     """
-    return (
-        cell is None
-        or (isinstance(cell, float) and math.isnan(cell))
-        or (isinstance(cell, str) and not cell.strip())
-    )
+    if cell is None or isinstance(cell, str):
+        return cell is None or not cell.strip()
+    try:
+        return bool(cell != cell)  # noqa: PLR0124 - NaN of any float type, and pandas' NaT
+    except TypeError:  # pandas' NA, of which not even this is known
+        return True
 
 
 def _patient(patient_id: str, where: list[int], rows: Sequence[Row], units: Mapping[str, str]) -> TablePatient:
-    ordered = sorted(where, key=lambda position: _time(rows[position]))
+    ordered = sorted(where, key=lambda position: _time(rows[position], units))
     found: list[Problem] = []
     body: dict[str, object] = {"visits": [_visit(rows[position], units) for position in ordered]}
     _constants([rows[position] for position in ordered], units, body, found)
@@ -99,19 +104,40 @@ def _patient(patient_id: str, where: list[int], rows: Sequence[Row], units: Mapp
         record = parse_record(body, today=date.max)
     except Rejected as rejected:
         found += rejected.problems
-    named = tuple(_at_row(problem, ordered) for problem in found)
+    named = tuple(_in_table(problem, ordered) for problem in found)
     return TablePatient(patient_id, tuple(ordered), None if named else record, named)
 
 
-def _time(row: Row) -> float:
+def _time(row: Row, units: Mapping[str, str]) -> float:
     """Months, for the order of rows and the time between them; infinite where the row does not say."""
-    value = row.get(TIME)
-    if isinstance(value, (int, float)) and not absent(value):
-        return float(value)
+    months = _canonical(TIME, number(row.get(TIME)), units)
+    if months is not None:
+        return months
     try:
-        return date.fromisoformat(str(row.get(DATE))[:10]).toordinal() / DAYS_PER_MONTH
+        return date.fromisoformat(_day(row.get(DATE))).toordinal() / DAYS_PER_MONTH
     except ValueError:
         return math.inf
+
+
+def _day(cell: object) -> str:
+    """The day of a date, a time stamp or their text, as YYYY-MM-DD; any other text as it is, for the parser.
+
+    >>> _day(date(2025, 9, 1)), _day("2025-09-01 00:00:00"), _day("2025-09-011"), _day("1.9.2025")
+    ('2025-09-01', '2025-09-01', '2025-09-011', '1.9.2025')
+    """
+    text = str(cell).strip()
+    stamp = _STAMP.fullmatch(text)
+    return stamp[1] if stamp is not None else text
+
+
+def _canonical(column: str, value: object, units: Mapping[str, str]) -> float | None:
+    """A cell's number in the canonical unit of its column; nothing for what the parser will refuse."""
+    quantity = vocabulary().by_column[column]
+    unit = units.get(column, quantity.unit)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or unit not in quantity.units:
+        return None
+    canonical = to_canonical(quantity, value, unit)
+    return canonical if math.isfinite(canonical) else None
 
 
 def _visit(row: Row, units: Mapping[str, str]) -> dict[str, object]:
@@ -128,7 +154,7 @@ def _visit(row: Row, units: Mapping[str, str]) -> dict[str, object]:
         visit[TIME] = {"value": number(time), "unit": units.get(TIME, "mo")}
     day = row.get(DATE)
     if not absent(day):
-        visit["date"] = str(day)[:10]
+        visit["date"] = _day(day)
     riluzole = row.get("riluzole")
     if not absent(riluzole):
         visit["riluzole"] = riluzole
@@ -139,7 +165,11 @@ def _measurement(row: Row, quantity: Quantity, cell: object, units: Mapping[str,
     value, comparator = number(cell), row.get(quantity.column + COMPARATOR)
     censored = _CENSORED.fullmatch(cell) if isinstance(cell, str) else None
     if censored is not None:
-        comparator, value = censored[1], number(censored[2])
+        value = number(censored[2])
+        contradicted = not absent(comparator) and comparator != censored[1]
+        comparator = (
+            f"{censored[1]} and {comparator}" if contradicted else censored[1]
+        )  # the first is none: refused
     measured: dict[str, object] = {"value": value, "unit": units.get(quantity.column, quantity.unit)}
     if not absent(comparator):
         measured["comparator"] = comparator
@@ -169,7 +199,7 @@ def number(cell: object) -> object:
 def _constants(rows: list[Row], units: Mapping[str, str], body: dict[str, object], problems: list[Problem]) -> None:
     """What is true of the patient on every row; rows that contradict each other are a problem."""
     words = vocabulary()
-    onsets = list(dict.fromkeys(str(day)[:10] for day in _cells(rows, ONSET)))
+    onsets = list(dict.fromkeys(_day(day) for day in _cells(rows, ONSET)))
     if onsets and not all(absent(row.get(DATE)) for row in rows):
         body[ONSET] = onsets[0]
         if len(onsets) > 1:
@@ -181,27 +211,25 @@ def _constants(rows: list[Row], units: Mapping[str, str], body: dict[str, object
         body[name] = values[0]
         if len(values) > 1:
             problems.append(_changes(name))
-    delays = list(dict.fromkeys(_cells(rows, "diagnostic_delay_months")))
+    delays = list(dict.fromkeys(number(delay) for delay in _cells(rows, DELAY)))
     if delays:
-        unit = units.get("diagnostic_delay_months", "mo")
-        body["diagnostic_delay"] = {"value": number(delays[0]), "unit": unit}
+        body["diagnostic_delay"] = {"value": delays[0], "unit": units.get(DELAY, "mo")}
         if len(delays) > 1:
-            problems.append(_changes("diagnostic_delay_months"))
+            problems.append(_changes(DELAY))
     _age(rows, units, body)
 
 
 def _age(rows: list[Row], units: Mapping[str, str], body: dict[str, object]) -> None:
     """The age at the last row, from the first row that has one and the time between (ages are often rounded)."""
-    unit = units.get("age_years", "a")
     for row in rows:
-        value = number(row.get("age_years"))
+        value = number(row.get(AGE))
         if absent(value):
             continue
-        if isinstance(value, (int, float)) and math.isfinite(_time(row)) and math.isfinite(_time(rows[-1])):
-            age = vocabulary().quantities["age"]
-            value = to_canonical(age, float(value), unit) + (_time(rows[-1]) - _time(row)) / 12.0
-            unit = age.unit
-        body["age"] = {"value": value, "unit": unit}
+        years, elapsed = _canonical(AGE, value, units), _time(rows[-1], units) - _time(row, units)
+        if years is not None and math.isfinite(elapsed):
+            body["age"] = {"value": years + elapsed / 12.0, "unit": vocabulary().quantities["age"].unit}
+        else:
+            body["age"] = {"value": value, "unit": units.get(AGE, "a")}
         return
 
 
@@ -214,10 +242,27 @@ def _changes(column: str) -> Problem:
     return Problem("contradiction", column, None, rule, "correct the rows, or split the patient")
 
 
-def _at_row(problem: Problem, ordered: list[int]) -> Problem:
+def _in_table(problem: Problem, ordered: list[int]) -> Problem:
+    """The problem with its row and column, where the parser told the place in the record."""
     found = re.match(r"visits\[(\d+)\]\.?", problem.field)
     if found is None:
-        return problem
-    field = problem.field[found.end() :].removeprefix("measurements.")
+        return replace(problem, field=_in_column(problem.field))
+    field = _in_column(problem.field[found.end() :].removeprefix("measurements."))
     row = ordered[int(found[1])] + 1
     return replace(problem, field=f"row {row}: {field}" if field else f"row {row}")
+
+
+def _in_column(field: str) -> str:
+    """The column that a field of the record comes from; a unit comes from the mapping, and is told with its column.
+
+    >>> _in_column("crp.value"), _in_column("crp.comparator"), _in_column("crp.unit"), _in_column("date")
+    ('crp_mg_l', 'crp_mg_l_comparator', 'crp_mg_l.unit', 'visit_date')
+    """
+    name, _, key = field.partition(".")
+    quantity = vocabulary().quantities.get(name)
+    if quantity is None:
+        return DATE if field == "date" else field
+    if quantity.qualifier is not None and key == quantity.qualifier.name:
+        return key
+    endings = {"comparator": COMPARATOR, "unit": ".unit"}
+    return quantity.column + endings.get(key, "")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.consistency import COMPLETED_FROM
-from features.derive import DRAWN, comparable
+from features.derive import DRAWN, comparable, complete
 from features.feature import catalogue
 from features.matrix import DesignMatrix
 from features.record import PatientRecord
@@ -84,9 +84,8 @@ def _outside_training(case: Case) -> list[Caution]:
 def _at_limit(case: Case) -> list[Caution]:
     found = []
     for quantity in _measured_inputs(case):
-        last = next(
-            v.measurements[quantity.name] for v in reversed(case.record.visits) if quantity.name in v.measurements
-        )
+        readings = (complete(visit).get(quantity.name) for visit in reversed(case.record.visits))
+        last = next(reading for reading in readings if reading is not None)
         if last.comparator is not None:
             side = "below" if last.comparator == "<" else "above"
             words = f"{quantity.label} is {side} a limit; the limit, {plain(last.value)} {quantity.unit}, was used."

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +23,7 @@ from model.predictor import Predictor
 from model.tables import TreeTables
 
 UNBORN = "0" * 64  # the id of a pack whose manifest is not written yet
+LARGEST_TABLES = 2**30  # bytes of all tables, unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,36 +82,81 @@ def decode(files: Mapping[str, bytes]) -> Contents:
     tables, so it is not parsed here.
 
     Raises:
-        KeyError, TypeError, ValueError: a file does not hold what it should.
+        ValueError: a file does not hold what it should; the text begins with its name.
     """
-    model = json.loads(files["model.json"])
-    columns = tuple(model["columns"])
-    tables = _tables_from_npz(files["tables.npz"])
-    weights = model["location_weights"]
-    parts = tuple(TreePart(float(w), tables[f"location{i}"]) for i, w in enumerate(weights))
-    error = model["error"]
-    scale = ScaleModel(
-        float(error["constant"]), float(error["floor"]), tables["scale"] if error["varies"] else None
-    )
-    residuals = _finite(json.loads(files["calibration.json"])["residuals"], "calibration.json")
-    if np.any(np.diff(residuals) < 0) or len(residuals) == 0:
-        raise ValueError("calibration.json: residuals are not in ascending order")
-    importance = tuple(float(share) for share in model["importance"])
-    applicability = _applicability_from_json(json.loads(files["applicability.json"]))
-    _check_widths(columns, parts, scale, importance, applicability)
-    return Contents(
-        name=str(model["name"]),
-        matrix=DesignMatrix(columns, model["scale"]),
-        fitted=FittedModel(columns, parts, scale, residuals),
-        boosters={"location": files["location.json"], "scale": files["scale.json"]},
-        applicability=applicability,
-        importance=importance,
-        statement=str(model["statement"]),
-        card=dict(json.loads(files["card.json"])),
-        cohort_digest=str(model["cohort_digest"]),
-        versions={str(k): str(v) for k, v in model["versions"].items()},
-        golden=tuple(GoldenAnswer(g["record"], g["answer"]) for g in json.loads(files["golden.json"])),
-    )
+    with reading("tables.npz"):
+        tables = _tables_from_npz(files["tables.npz"])
+    with reading("calibration.json"):
+        residuals = _residuals(parse_json(files["calibration.json"]))
+    with reading("applicability.json"):
+        applicability = _applicability_from_json(parse_json(files["applicability.json"]))
+    with reading("card.json"):
+        card = dict(parse_json(files["card.json"]))
+    with reading("golden.json"):
+        golden = tuple(GoldenAnswer(g["record"], g["answer"]) for g in parse_json(files["golden.json"]))
+    with reading("model.json"):
+        model = parse_json(files["model.json"])
+        columns = tuple(model["columns"])
+        parts = tuple(
+            TreePart(_number(weight), tables[f"location{i}"]) for i, weight in enumerate(model["location_weights"])
+        )
+        scale = _scale_model(model["error"], tables)
+        importance = tuple(_number(share) for share in model["importance"])
+        _check_widths(columns, parts, scale, importance, applicability)
+        return Contents(
+            name=str(model["name"]),
+            matrix=DesignMatrix(columns, model["scale"]),
+            fitted=FittedModel(columns, parts, scale, residuals),
+            boosters={"location": files["location.json"], "scale": files["scale.json"]},
+            applicability=applicability,
+            importance=importance,
+            statement=str(model["statement"]),
+            card=card,
+            cohort_digest=str(model["cohort_digest"]),
+            versions={str(k): str(v) for k, v in model["versions"].items()},
+            golden=golden,
+        )
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Whatever goes wrong while a file is read becomes a ValueError that begins with the name of the file.
+
+    >>> with reading("card.json"):
+    ...     {}["metrics"]
+    Traceback (most recent call last):
+    ...
+    ValueError: card.json: KeyError('metrics')
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, ValueError) and str(error).startswith(f"{name}: "):
+            raise
+        raise ValueError(f"{name}: {error!r}") from error
+
+
+def parse_json(data: bytes) -> Any:
+    """The JSON value in ``data``; NaN and infinity are refused."""
+    return json.loads(data, parse_constant=_not_json)
+
+
+def _not_json(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a number in JSON")
+
+
+def _residuals(table: Mapping[str, object]) -> NDArray[np.float64]:
+    residuals = _finite(table["residuals"])
+    if residuals.ndim != 1 or len(residuals) == 0 or np.any(np.diff(residuals) < 0):
+        raise ValueError("residuals are not a list in ascending order")
+    return residuals
+
+
+def _scale_model(table: Mapping[str, object], tables: Mapping[str, TreeTables]) -> ScaleModel:
+    constant, floor = _number(table["constant"]), _number(table["floor"])
+    if constant <= 0 or floor <= 0:
+        raise ValueError("an error that is not above 0")
+    return ScaleModel(constant, floor, tables["scale"] if table["varies"] else None)
 
 
 def _check_widths(
@@ -120,11 +169,11 @@ def _check_widths(
     width = len(columns)
     wrong = [part.tables.n_features for part in parts if part.tables.n_features != width]
     if not parts or wrong or len(importance) != width:
-        raise ValueError(f"model.json: {width} columns, but tables or importance of another width")
+        raise ValueError(f"{width} columns, but tables or importance of another width")
     if scale.tables is not None and scale.tables.n_features != width + 1:
-        raise ValueError("tables.npz: the scale does not read the columns and the location")
+        raise ValueError("the scale in tables.npz does not read the columns and the location")
     if len(applicability.measured) != width or any(not 0 <= at < width for at in applicability.positions):
-        raise ValueError("applicability.json: positions or shares of another width")
+        raise ValueError("positions or shares in applicability.json are of another width")
 
 
 def _tables_to_npz(fitted: FittedModel) -> bytes:
@@ -142,6 +191,8 @@ def _tables_to_npz(fitted: FittedModel) -> bytes:
 def _tables_from_npz(data: bytes) -> dict[str, TreeTables]:
     grouped: dict[str, dict[str, NDArray[np.generic]]] = {}
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        if sum(entry.file_size for entry in archive.zip.infolist()) > LARGEST_TABLES:
+            raise ValueError(f"unpacks to more than {LARGEST_TABLES} bytes")
         for key in archive.files:
             name, _, field = key.partition(".")
             grouped.setdefault(name, {})[field] = archive[key]
@@ -170,35 +221,38 @@ def _applicability_to_json(applicability: Applicability) -> dict[str, object]:
 def _applicability_from_json(table: Mapping[str, object]) -> Applicability:
     positions, knots, covariance = table["positions"], table["knots"], table["covariance"]
     if not isinstance(positions, list) or not isinstance(knots, list) or len(knots) != len(positions):
-        raise ValueError("applicability.json: positions and knots do not match")
-    matrix = _finite(covariance, "applicability.json")
+        raise ValueError("positions and knots do not match")
+    matrix = _finite(covariance)
     if matrix.shape != (len(positions), len(positions)):
-        raise ValueError("applicability.json: the covariance has another size than the positions")
+        raise ValueError("the covariance has another size than the positions")
+    np.linalg.cholesky(matrix)  # an error if it is not positive definite
     return Applicability(
         positions=tuple(int(at) for at in positions),
         knots=tuple(_knots(k) for k in knots),
         covariance=matrix,
         limit=_number(table["limit"]),
-        measured=tuple(_finite(table["measured"], "applicability.json").tolist()),
+        measured=tuple(_finite(table["measured"]).tolist()),
         false_alarm_rate=_number(table["false_alarm_rate"]),
     )
 
 
 def _knots(table: Mapping[str, object]) -> Knots:
-    values, scores = (_finite(table[key], "applicability.json") for key in ("values", "scores"))
+    values, scores = (_finite(table[key]) for key in ("values", "scores"))
     if len(values) < 2 or len(values) != len(scores) or np.any(np.diff(values) <= 0):
-        raise ValueError("applicability.json: knots do not increase")
+        raise ValueError("knots do not increase")
     return Knots(values, scores, _number(table["lowest"]), _number(table["highest"]))
 
 
-def _finite(value: object, file: str) -> NDArray[np.float64]:
+def _finite(value: object) -> NDArray[np.float64]:
     array: NDArray[np.float64] = np.array(value, dtype=np.float64)
     if not np.all(np.isfinite(array)):
-        raise ValueError(f"{file}: a number that is not finite")
+        raise ValueError("a number that is not finite")
     return array
 
 
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"expected a number, found {type(value).__name__}")
+    if not math.isfinite(value):
+        raise ValueError("a number that is not finite")
     return float(value)

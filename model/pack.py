@@ -9,13 +9,12 @@ that answers otherwise.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from model.canonical import canonical_json
-from model.contents import Contents, decode, encode
+from model.contents import Contents, decode, encode, parse_json, reading
 from model.golden import GoldenAnswer, replay
 from model.predictor import Predictor
 
@@ -84,15 +83,16 @@ def load_pack(folder: Path, *, expected_id: str | None = None) -> Pack:
         files = _verified(folder, _listed(manifest))
         contents = decode(files)
         predictor = contents.predictor(pack_id)
-        wrong = replay(predictor, contents.golden)
+        with reading("golden.json"):
+            wrong = replay(predictor, contents.golden)
     except OSError as error:
         raise Refused(f"{error.filename or folder}: {error.strerror or error}") from error
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        if isinstance(error, Refused):
-            raise
-        raise Refused(f"the pack does not hold what format {FORMAT} asks: {error!r}") from error
+    except Refused:
+        raise
+    except ValueError as error:
+        raise Refused(f"{error} (not what format {FORMAT} asks)") from error
     if wrong:
-        raise Refused(f"golden answers differ: {'; '.join(wrong[:3])}")
+        raise Refused(f"golden.json: golden answers differ: {'; '.join(wrong[:3])}")
     return Pack(pack_id, contents.card, predictor, contents.golden)
 
 
@@ -112,11 +112,13 @@ def _manifest(contents: Contents, files: Mapping[str, bytes]) -> bytes:
 
 
 def _listed(manifest: bytes) -> dict[str, tuple[int, str]]:
-    table = json.loads(manifest)
-    if not isinstance(table, dict) or table.get("format") != FORMAT:
-        found = table.get("format") if isinstance(table, dict) else None
-        raise Refused(f"{MANIFEST}: format {found!r} is not the format {FORMAT} that this version reads")
-    listed = {name: (int(entry["size"]), str(entry["sha256"])) for name, entry in table["files"].items()}
+    with reading(MANIFEST):
+        table = parse_json(manifest)
+        if table["format"] != FORMAT:
+            raise Refused(
+                f"{MANIFEST}: format {table['format']!r} is not the format {FORMAT} that this version reads"
+            )
+        listed = {name: (int(entry["size"]), str(entry["sha256"])) for name, entry in table["files"].items()}
     if set(listed) != set(FILES):
         odd = sorted(set(listed) ^ set(FILES))
         raise Refused(f"{MANIFEST}: missing or unexpected files {odd}")

@@ -23,11 +23,13 @@ from model.answer import (
 )
 from model.applicability import Applicability
 from model.cautions import Case, abstentions, cautions
+from model.distribution import FAST_ABOVE, SLOW_BELOW
 from model.fitted import FittedModel
 
 COVERAGE = 0.9
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-BANDS = ("slow", "intermediate", "fast")  # < 0.5, 0.5-1.0, > 1.0 points/month: Vacchiano 2021
+BANDS = ("slow", "intermediate", "fast")  # Vacchiano 2021, 10.3389/fnagi.2021.753242
+BAND_LIMITS = (f"< {SLOW_BELOW}", f"{SLOW_BELOW}-{FAST_ABOVE}", f"> {FAST_ABOVE}")  # points/month
 SCALE_NAMES = {"alsfrs_r_total": "ALSFRS-R (0-48)", "alsfrs_total": "ALSFRS (0-40)"}
 
 

@@ -67,6 +67,8 @@ def open_pack(settings: Settings | None = None) -> Pack:
         known = settings or read_settings(os.environ)
     except Unusable as error:
         _end(UNUSABLE, str(error))
+    if not known.pack.is_dir():
+        _end(REFUSED, f"there is no pack in {known.pack}; `tregcast pull` places one, or set TREGCAST_PACK")
     try:
         return load_pack(known.pack, expected_id=known.pack_id)
     except Refused as error:

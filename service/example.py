@@ -16,7 +16,7 @@ from model.predictor import Predictor
 from service.problem import ProblemDocument, rejected
 
 Json = dict[str, object]
-FEW = 4  # measurements of the brief example
+FEW = 5  # measurements of the brief example, at most
 ABSTAINED = "abstained"
 MALFORMED = b'{"visits": [}'
 
@@ -53,11 +53,11 @@ def make_examples(pack: Pack) -> Examples:
     prediction = next((item for item in golden if not item.abstained), None)
     abstention = next((item for item in golden if item.abstained), None)
     shown = prediction or golden[0]
-    brief = _answered(pack.predictor, _index_visit_alone(shown.record, pack.predictor.matrix.scale, FEW))
+    brief = _answered(pack.predictor, _index_visit_alone(shown.record, _by_weight(pack.predictor)[:FEW]))
     rejected_record = _without_a_unit(brief.record)
     return Examples(
         prediction=prediction,
-        abstention=abstention or _answered(pack.predictor, _index_visit_alone(shown.record, "", 0)),
+        abstention=abstention or _answered(pack.predictor, _index_visit_alone(shown.record, [])),
         brief=shown if brief.abstained else brief,
         rejected_record=rejected_record,
         rejection=_rejection(lambda: parse_record(rejected_record, today=date.max)),
@@ -70,12 +70,20 @@ def _answered(predictor: Predictor, record: Json) -> Example:
     return Example(record, render(predictor.predict(parse_record(record, today=date.max))))
 
 
-def _index_visit_alone(record: Json, first: str, most: int) -> Json:
-    """The record with its last visit alone, and of that ``most`` measurements, beginning with ``first``."""
+def _by_weight(predictor: Predictor) -> list[str]:
+    """The quantities of the model: the score it counts in, then the others by their share of all contributions."""
+    weights: dict[str, float] = {predictor.matrix.scale: 1.0}
+    for feature, share in zip(predictor.matrix.features, predictor.importance, strict=True):
+        if feature.quantity is not None:
+            weights[feature.quantity] = weights.get(feature.quantity, 0.0) + share
+    return sorted(weights, key=lambda name: -weights[name])
+
+
+def _index_visit_alone(record: Json, names: list[str]) -> Json:
+    """The record with its last visit alone, and of that no other measurements than these."""
     visits = record["visits"]
     assert isinstance(visits, list)
-    names = sorted(visits[-1]["measurements"], key=lambda name: name != first)[:most]
-    measurements = {name: visits[-1]["measurements"][name] for name in names}
+    measurements = {name: item for name, item in visits[-1]["measurements"].items() if name in names}
     return {**record, "visits": [{**visits[-1], "measurements": measurements}]}
 
 

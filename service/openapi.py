@@ -31,9 +31,11 @@ def openapi_document(pack: Pack, examples: Examples) -> Json:
             "/v1/predict": {"post": _predict(examples)},
             "/v1/model": {"get": _get("model", "Which pack answers, made from what, how good, for what")},
             "/v1/vocabulary": {"get": _get("vocabulary", "Every quantity and category that a record may hold")},
-            "/v1/schema": {"get": _get("schema", "The JSON schema of a record (draft 2020-12)")},
+            "/v1/schema": {
+                "get": _get("schema", "The JSON schema of a record (draft 2020-12)", "application/schema+json")
+            },
             "/openapi.json": {"get": _get("openapi", "This document")},
-            "/docs": {"get": _get("docs", "The page for people, also at /", {"text/html": {}})},
+            "/docs": {"get": _get("docs", "The page for people, also at /", "text/html")},
             "/livez": {"get": _get("livez", "The process is alive")},
             "/readyz": {"get": _get("readyz", "A verified pack is loaded and answers")},
         },
@@ -82,8 +84,8 @@ def _predict(examples: Examples) -> Json:
     }
 
 
-def _get(name: str, summary: str, content: Json | None = None) -> Json:
-    answer: Json = {"description": summary, "headers": _HEADERS, "content": content or {JSON: {}}}
+def _get(name: str, summary: str, media_type: str = JSON) -> Json:
+    answer: Json = {"description": summary, "headers": _HEADERS, "content": {media_type: {}}}
     return {"operationId": name, "summary": summary, "responses": {"200": answer, **_problems(internal_error())}}
 
 

@@ -12,6 +12,7 @@ from features.vocabulary import Quantity, vocabulary
 from model.pack import Pack
 from model.predictor import COVERAGE
 from service.example import Example
+from service.text import as_text
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
@@ -25,6 +26,7 @@ body { margin: 0 auto; max-width: 60rem; padding: 1.5rem; font: 1rem/1.55 system
   background: #fff; }
 h1 { margin: 0 0 .25rem; font-size: 1.7rem; } h2 { margin: 2.2rem 0 .6rem; font-size: 1.2rem; }
 .note { border-left: .3rem solid #b45309; background: #fef6e7; padding: .6rem 1rem; }
+summary { cursor: pointer; color: #57606a; }
 pre { overflow-x: auto; background: #f3f4f6; padding: .8rem 1rem; border-radius: .3rem; font-size: .85rem; }
 code { font-family: ui-monospace, monospace; } td code, li code, p code { background: #f3f4f6; padding: 0 .2rem; }
 table { border-collapse: collapse; width: 100%; font-size: .88rem; }
@@ -34,6 +36,9 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; ma
 dt { color: #57606a; } dd { margin: 0; overflow-wrap: anywhere; } ul { margin: 0; padding-left: 1.1rem; }
 """
 
+FIRST = ("simulated", "intended_use", "limits", "cohort", "outcome", "evaluation")  # of the card, if it has them
+WIDTH = 100  # of a line of JSON
+MOST_OPEN = 20  # entries that are not folded
 ROUTES = (
     ("POST", "/v1/predict", "one record in, a prediction or an abstention out"),
     ("GET", "/v1/model", "which pack answers: made from what, how good, its limits"),
@@ -61,12 +66,30 @@ def curl(host: str, record: Mapping[str, object]) -> str:
     """A command that sends a record.
 
     >>> print(curl("127.0.0.1:3000", {"visits": []}))
-    curl -sS http://127.0.0.1:3000/v1/predict -H 'content-type: application/json' --data-binary '{
-      "visits": []
-    }'
+    curl -sS http://127.0.0.1:3000/v1/predict -H 'content-type: application/json' --data-binary '{"visits": []}'
     """
-    body = json.dumps(record, indent=2).replace("'", "\\u0027")
+    body = readable(record).replace("'", "\\u0027")
     return f"curl -sS http://{host}/v1/predict -H 'content-type: application/json' --data-binary '{body}'"
+
+
+def readable(value: object, indent: str = "") -> str:
+    """JSON with each part that fits on a line in one line.
+
+    >>> print(readable({"crp": {"value": 8.2, "unit": "mg/L"}, "more": list(range(30))}).partition("more")[0])
+    {
+      "crp": {"value": 8.2, "unit": "mg/L"},
+      "
+    """
+    line = json.dumps(value, ensure_ascii=False)
+    if len(indent) + len(line) <= WIDTH or not isinstance(value, (Mapping, list)):
+        return line
+    inner = indent + "  "
+    if isinstance(value, list):
+        items = [inner + readable(item, inner) for item in value]
+    else:
+        items = [f"{inner}{json.dumps(key)}: {readable(item, inner)}" for key, item in value.items()]
+    opening, closing = "[]" if isinstance(value, list) else "{}"
+    return "\n".join([opening, ",\n".join(items), indent + closing])
 
 
 def _document(pack: Pack, example: Example) -> str:
@@ -76,10 +99,12 @@ def _document(pack: Pack, example: Example) -> str:
         f"and why? A record with a history goes in; {escape(predictor.unit)}, an interval with {COVERAGE:.0%} "
         "coverage and the share of each measurement come out. Positive is decline.</p>",
         f'<p class="note">{escape(predictor.statement)}</p>',
-        f"<h2>The model</h2>{_model(pack)}",
+        f"<p>Answers come from <b>{escape(predictor.pack.name)}</b>, pack <code>{pack.id[:12]}</code> (below).</p>",
         f"<h2>Routes</h2>{_routes()}",
         f"<h2>Try it</h2><pre><code>{escape(curl(HERE, example.record))}</code></pre>"
-        f"<p>answers</p><pre><code>{escape(json.dumps(example.answer, indent=2, ensure_ascii=False))}</code></pre>",
+        f"<p>The answer is JSON, which reads</p><pre><code>{escape(as_text(example.answer))}</code></pre>"
+        f"<details><summary>as JSON</summary><pre><code>{escape(readable(example.answer))}</code></pre></details>",
+        f"<h2>The model</h2>{_model(pack)}",
         f"<h2>Vocabulary</h2><p>The unit of a measurement is required, and never guessed.</p>{_vocabulary(pack)}",
     ]
     return (
@@ -91,20 +116,33 @@ def _document(pack: Pack, example: Example) -> str:
 
 def _model(pack: Pack) -> str:
     ref = pack.predictor.pack
-    columns = ", ".join(f"{f.label} ({f.unit})" for f in pack.predictor.matrix.features)
-    return _value({"name": ref.name, "pack": pack.id, "made by": ref.made_by, "reads": columns, **pack.card})
+    labels = [f"{feature.label} ({feature.unit})" for feature in pack.predictor.matrix.features]
+    card = {key: pack.card[key] for key in sorted(pack.card, key=_rank) if key != "statement"}
+    return _value({"name": ref.name, "pack": pack.id, "made_by": ref.made_by, **card, "reads": labels})
+
+
+def _rank(key: str) -> int:
+    return FIRST.index(key) if key in FIRST else len(FIRST)
 
 
 def _value(value: object) -> str:
     """A value of the card, whatever it is, as HTML."""
     if isinstance(value, Mapping):
-        rows = "".join(f"<dt>{escape(str(key))}</dt><dd>{_value(item)}</dd>" for key, item in value.items())
-        return f"<dl>{rows}</dl>"
+        rows = "".join(f"<dt>{escape(_words(key))}</dt><dd>{_value(item)}</dd>" for key, item in value.items())
+        return _folded(f"<dl>{rows}</dl>", len(value))
     if isinstance(value, (list, tuple)):
-        return f"<ul>{''.join(f'<li>{_value(item)}</li>' for item in value)}</ul>"
+        return _folded(f"<ul>{''.join(f'<li>{_value(item)}</li>' for item in value)}</ul>", len(value))
     if isinstance(value, bool) or value is None:
         return {None: "not known", True: "yes", False: "no"}[value]
-    return escape(plain(value) if isinstance(value, (int, float)) else str(value))
+    return escape(plain(float(f"{value:.4g}")) if isinstance(value, float) else str(value))
+
+
+def _folded(entries: str, count: int) -> str:
+    return f"<details><summary>{count} entries</summary>{entries}</details>" if count > MOST_OPEN else entries
+
+
+def _words(key: object) -> str:
+    return str(key).replace("_", " ")
 
 
 def _routes() -> str:

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from features.parse import parse_record
 from features.strict_json import loads
+from features.today import latest_date
 from model.answer import Answer, render
 from model.pack import Pack
 from model.predictor import Predictor
@@ -54,7 +55,7 @@ def answer_body(predictor: Predictor, body: bytes, *, today: date) -> Answer:
 def _predict(predictor: Predictor) -> Handler:
     async def predict(request: Request) -> Response:
         body = await read_body(request)
-        answer = answer_body(predictor, body, today=datetime.now(UTC).date())
+        answer = answer_body(predictor, body, today=latest_date(datetime.now(UTC)))
         return json_response(render(answer))
 
     return predict

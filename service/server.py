@@ -28,7 +28,7 @@ def serve(pack_folder: Path, host: str, port: int, *, pack_id: str | None = None
     Raises:
         SystemExit: 3 where the pack is refused, 1 where the address cannot be listened on; stderr says why.
     """
-    app = application(Settings(pack_folder, pack_id, host, port))
+    app = application(Settings(pack_folder, pack_id))
     listener = _listen(host, port)
     config = uvicorn.Config(
         app,

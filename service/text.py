@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from textwrap import fill
 
+from model.predictor import BAND_LIMITS, BANDS
+
 BAR = 24  # characters for the largest contribution
 SHOWN = 8
 
@@ -36,7 +38,7 @@ def _rate(answer: Mapping[str, object]) -> list[str]:
 
 
 def _bands(answer: Mapping[str, object]) -> list[str]:
-    limits = {"slow": "< 0.5", "intermediate": "0.5-1.0", "fast": "> 1.0"}
+    limits = dict(zip(BANDS, BAND_LIMITS, strict=True))
     probabilities = _object(answer, "band_probabilities")
     return [
         f"  {band:<13}{limits[band]:<8} {_number(probabilities, band):4.0%} "

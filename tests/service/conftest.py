@@ -46,7 +46,11 @@ WARNINGS = (
     *("-W", "ignore:GitWildMatchPattern:DeprecationWarning"),
 )
 SERVE = """
-import sys; from pathlib import Path; from service.server import serve; serve(Path(sys.argv[1]), "127.0.0.1", 0)
+import sys
+from pathlib import Path
+from service.server import serve
+pack, port, *pack_id = sys.argv[1:]
+serve(Path(pack), "127.0.0.1", int(port), pack_id=pack_id[0] if pack_id else None)
 """
 
 
@@ -121,9 +125,12 @@ class Server:
     process: subprocess.Popen[bytes]
     output: Path
 
-    @property
-    def written(self) -> str:
-        return self.output.read_text("utf-8")
+    def written_until(self, request_id: str) -> str:
+        """All that it wrote, once the line of this request is there: it comes after the answer."""
+        until = time.monotonic() + 5
+        while request_id not in (text := self.output.read_text("utf-8")) and time.monotonic() < until:
+            time.sleep(0.01)
+        return text
 
 
 def environment(home: Path, **settings: str) -> dict[str, str]:
@@ -166,7 +173,7 @@ def server(pack_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """`service.server.serve`, as ``tregcast serve`` calls it, with every warning an error."""
     folder = tmp_path_factory.mktemp("server")
     output = folder / "output"
-    command = [sys.executable, *WARNINGS, "-c", SERVE, str(pack_folder)]
+    command = [sys.executable, *WARNINGS, "-c", SERVE, str(pack_folder), "0"]
     process = start(command, output, environment(folder), ROOT)
     try:
         line = await_line(process, output, "Tregcast is ready on ")
@@ -188,8 +195,8 @@ class Launcher:
     folder: Path
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def serve(self, pack: Path, *arguments: str, **settings: str) -> tuple[subprocess.Popen[bytes], Path]:
-        return self.run([sys.executable, *WARNINGS, "-c", SERVE, str(pack), *arguments], **settings)
+    def serve(self, pack: Path, port: int = 0, *pack_id: str) -> tuple[subprocess.Popen[bytes], Path]:
+        return self.run([sys.executable, *WARNINGS, "-c", SERVE, str(pack), str(port), *pack_id])
 
     def bentoml(self, *arguments: str, **settings: str) -> tuple[subprocess.Popen[bytes], Path]:
         return self.run([str(Path(sys.executable).with_name("bentoml")), *arguments], **settings)

@@ -70,7 +70,7 @@ def test_an_abstention_holds_no_number(client: httpx.Client, record: dict[str, A
     response = client.post("/v1/predict", json=record)
     assert response.status_code == 200
     assert response.json()["outcome"] == "abstained"
-    assert [reason["code"] for reason in response.json()["reasons"]] == ["no_functional_score"]
+    assert "no_functional_score" in [reason["code"] for reason in response.json()["reasons"]]
     assert list(numbers(response.json())) == []
 
 

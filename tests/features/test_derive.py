@@ -1,0 +1,277 @@
+"""Derived features by hand, and the law that nothing after the index visit is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.derive import Scale, complete, derive, slope
+from features.feature import catalogue
+from features.matrix import DesignMatrix
+from features.record import Measurement, PatientRecord, Visit
+from features.vocabulary import vocabulary
+
+SCALES: tuple[Scale, ...] = ("alsfrs_r_total", "alsfrs_total")
+ITEMS = ("speech", "salivation", "swallowing", "handwriting", "cutting", "dressing", "turning", "walking", "stairs")
+REVISED = [f"alsfrs_{item}" for item in (*ITEMS, "dyspnea", "orthopnea", "ventilation")]
+OLDER = [f"alsfrs_{item}" for item in (*ITEMS, "breathing")]
+
+
+def history(*visits: tuple[float, dict[str, float]], **patient: object) -> PatientRecord:
+    made = tuple(Visit(month, {n: Measurement(v) for n, v in values.items()}) for month, values in visits)
+    return PatientRecord(made, **patient)  # type: ignore[arg-type]
+
+
+def test_a_whole_history_by_hand() -> None:
+    record = PatientRecord(
+        (
+            Visit(6.0, {"alsfrs_r_total": Measurement(45.0), "crp": Measurement(2.0)}, "no"),
+            Visit(9.0, {"alsfrs_r_total": Measurement(42.0)}, "yes"),
+            Visit(10.0, {"alsfrs_r_total": Measurement(42.0), "nfl": Measurement(80.0)}),
+        ),
+        {"sex": "female", "onset_site": "bulbar", "c9orf72": "normal"},
+        age_years=61.0,
+        diagnostic_delay_months=5.0,
+    )
+    # Deviations from month 25/3: -7/3, 2/3, 5/3; from score 43: 2, -1, -1. Products -21/3, squares 78/9.
+    assert derive(record, "alsfrs_r_total") == {
+        "sex_female": 1.0,
+        "onset_bulbar": 1.0,
+        "onset_respiratory": 0.0,
+        "c9orf72_expanded": 0.0,
+        "riluzole_yes": 1.0,
+        "age_years": 61.0,
+        "diagnostic_delay_months": 5.0,
+        "months_since_onset": 10.0,
+        "delta_fs": pytest.approx(0.6),  # (48 - 42) / 10
+        "alsfrs_r_total": 42.0,
+        "alsfrs_r_total_change_per_month": pytest.approx(-21 / 26),
+        "alsfrs_r_total_months_since_drawn": 0.0,
+        "crp_mg_l": 2.0,
+        "crp_mg_l_months_since_drawn": 4.0,
+        "nfl_pg_ml": 80.0,
+        "nfl_pg_ml_months_since_drawn": 0.0,
+    }
+
+
+def test_nothing_measured_is_nothing_but_the_time() -> None:
+    assert derive(history((7.5, {})), "alsfrs_r_total") == {"months_since_onset": 7.5}
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 240), st.integers(1, 3000)), min_size=2, max_size=8, unique_by=lambda p: p[0])
+)
+@settings(deadline=None, max_examples=100)
+def test_the_change_is_numpys_line_through_the_values(points: list[tuple[int, int]]) -> None:
+    points.sort()
+    record = history(*((month / 2, {"nfl": float(value)}) for month, value in points))
+    features = derive(record, "alsfrs_r_total")
+    if points[-1][0] - points[0][0] < 2:
+        assert "nfl_pg_ml_change_per_month" not in features
+        return
+    months, values = np.array(points, dtype=float).T
+    expected = np.polyfit(months / 2, values, 1)[0]
+    assert features["nfl_pg_ml_change_per_month"] == pytest.approx(expected, rel=1e-6, abs=1e-9)
+    assert slope([(month, value) for month, value in points]) == pytest.approx(expected / 2, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize(("second", "change"), [(10.5, None), (10.99, None), (11.0, 4.0), (12.0, 2.0)])
+def test_a_change_over_less_than_a_month_is_noise(second: float, change: float | None) -> None:
+    features = derive(history((10.0, {"crp": 1.0}), (second, {"crp": 5.0})), "alsfrs_r_total")
+    assert features.get("crp_mg_l_change_per_month") == change
+
+
+def test_months_since_drawn_count_back_from_the_index_visit() -> None:
+    record = history((3.0, {"crp": 1.0, "il6": 2.0}), (8.0, {"il6": 3.0}), (14.5, {}))
+    features = derive(record, "alsfrs_r_total")
+    assert (features["crp_mg_l"], features["crp_mg_l_months_since_drawn"]) == (1.0, 11.5)
+    assert (features["il6_pg_ml"], features["il6_pg_ml_months_since_drawn"]) == (3.0, 6.5)
+
+
+def test_delta_fs_on_both_scales() -> None:
+    record = history((12.0, {"alsfrs_r_total": 30.0, "alsfrs_total": 25.0}))
+    assert derive(record, "alsfrs_r_total")["delta_fs"] == 1.5  # 18 / 12
+    assert derive(record, "alsfrs_total")["delta_fs"] == 1.25  # 15 / 12
+    only_older = history((12.0, {"alsfrs_total": 25.0}))
+    assert "delta_fs" not in derive(only_older, "alsfrs_r_total")
+
+
+def test_delta_fs_is_the_rate_up_to_the_last_score() -> None:
+    """18 points in 12 months remain 1.5 a month, however long nobody has counted since."""
+    record = history((6.0, {"alsfrs_r_total": 45.0}), (12.0, {"alsfrs_r_total": 30.0}), (24.0, {"crp": 1.0}))
+    assert derive(record, "alsfrs_r_total")["delta_fs"] == 1.5
+
+
+def test_delta_fs_needs_time() -> None:
+    assert "delta_fs" not in derive(history((0.0, {"alsfrs_r_total": 48.0})), "alsfrs_r_total")
+    later = history((0.0, {"alsfrs_r_total": 48.0}), (5.0, {}))
+    assert "delta_fs" not in derive(later, "alsfrs_r_total")
+
+
+@pytest.mark.parametrize(
+    ("values", "name", "made"),
+    [
+        ({"neutrophils": 4.5, "lymphocytes": 1.5}, "nlr", 3.0),
+        ({"cd4_count": 800.0, "treg_pct_cd4": 7.0}, "treg_count", 56.0),
+        ({"weight": 81.0, "height": 180.0}, "bmi", 25.0),
+        (dict.fromkeys(REVISED, 3.0), "alsfrs_r_total", 36.0),
+        (dict.fromkeys(OLDER, 2.0), "alsfrs_total", 20.0),
+    ],
+)
+def test_what_follows_from_others_is_completed(values: dict[str, float], name: str, made: float) -> None:
+    quantity = vocabulary().quantities[name]
+    features = derive(history((5.0, values)), "alsfrs_r_total")
+    assert features[quantity.column] == pytest.approx(made, rel=1e-15)
+    assert features[f"{quantity.column}_months_since_drawn"] == 0.0
+    measured = derive(history((5.0, {**values, name: made + 1.0})), "alsfrs_r_total")
+    assert measured[quantity.column] == made + 1.0  # what was measured stays
+    for part in values:
+        less = {other: value for other, value in values.items() if other != part}
+        assert quantity.column not in derive(history((5.0, less)), "alsfrs_r_total")
+        censored = Visit(5.0, {n: Measurement(v, "<" if n == part else None) for n, v in values.items()})
+        assert name not in complete(censored)
+
+
+def test_a_completed_value_counts_as_a_reading() -> None:
+    record = history(
+        (5.0, {"neutrophils": 4.0, "lymphocytes": 2.0}),
+        (7.0, {"nlr": 3.0}),
+        (8.0, {"neutrophils": 4.0}),  # and no lymphocytes
+    )
+    features = derive(record, "alsfrs_r_total")
+    assert (features["nlr"], features["nlr_change_per_month"], features["nlr_months_since_drawn"]) == (
+        3.0,
+        0.5,
+        1.0,
+    )
+
+
+def test_an_impossible_completion_is_left_out() -> None:
+    assert complete(Visit(5.0, {"neutrophils": Measurement(50.0), "lymphocytes": Measurement(0.1)})).keys() == {
+        "neutrophils",
+        "lymphocytes",
+    }
+
+
+def test_the_total_of_the_items_gives_delta_fs() -> None:
+    assert derive(history((6.0, dict.fromkeys(REVISED, 3.0))), "alsfrs_r_total")["delta_fs"] == 2.0  # 12 / 6
+    assert derive(history((10.0, dict.fromkeys(OLDER, 3.0))), "alsfrs_total")["delta_fs"] == 1.0  # 10 / 10
+
+
+def test_a_limit_is_the_last_value_but_not_a_point_of_the_line() -> None:
+    def readings(*values: Measurement) -> dict[str, float]:
+        visits = tuple(Visit(4.0 * number, {"crp": value}) for number, value in enumerate(values))
+        return derive(PatientRecord(visits), "alsfrs_r_total")
+
+    below = Measurement(0.3, "<")
+    features = readings(Measurement(5.0), Measurement(3.0), below)
+    assert (features["crp_mg_l"], features["crp_mg_l_change_per_month"]) == (0.3, -0.5)
+    assert features["crp_mg_l_months_since_drawn"] == 0.0
+    assert "crp_mg_l_change_per_month" not in readings(below, Measurement(5.0), below)
+    assert readings(below, Measurement(400.0, ">"))["crp_mg_l"] == 400.0
+
+
+def test_suppression_at_another_ratio_is_not_on_the_same_footing() -> None:
+    comparable, other = Measurement(60.0, None, "1:1"), Measurement(30.0, None, "1:4")
+    early, late = Visit(4.0, {"treg_suppression": comparable}), Visit(9.0, {"treg_suppression": other})
+    assert "treg_suppression_pct" not in derive(PatientRecord((late,)), "alsfrs_r_total")
+    features = derive(PatientRecord((early, late)), "alsfrs_r_total")
+    assert features["treg_suppression_pct"] == 60.0
+    assert features["treg_suppression_pct_months_since_drawn"] == 5.0
+    assert "treg_suppression_pct_change_per_month" not in features
+
+
+def test_riluzole_is_the_last_word_on_it() -> None:
+    def taken(*said: str | None) -> float | None:
+        visits = tuple(Visit(float(month), {}, word) for month, word in enumerate(said))
+        return derive(PatientRecord(visits), "alsfrs_r_total").get("riluzole_yes")
+
+    assert [taken(None), taken("yes", None), taken("yes", "no"), taken("no", "yes")] == [None, 1.0, 0.0, 1.0]
+
+
+def test_categories_by_hand() -> None:
+    for site, bulbar, respiratory in (("bulbar", 1.0, 0.0), ("respiratory", 0.0, 1.0), ("spinal", 0.0, 0.0)):
+        features = derive(history((1.0, {}), categories={"onset_site": site}), "alsfrs_r_total")
+        assert (features["onset_bulbar"], features["onset_respiratory"]) == (bulbar, respiratory)
+
+
+# --------------------------------------------------------------------------------------------------------- laws
+
+
+def design_row(record: PatientRecord, scale: Scale) -> bytes:
+    """Every column there is, to the last bit."""
+    return DesignMatrix(tuple(catalogue()), scale).row(record).tobytes()
+
+
+def with_future(record: PatientRecord, future: tuple[Visit, ...]) -> PatientRecord:
+    """The record as it is sent some visits later: the patient is older by then."""
+    visits = (*record.visits, *future)
+    elapsed = visits[-1].month - record.index_visit.month
+    age = None if record.age_years is None else record.age_years + elapsed / 12
+    return replace(record, visits=visits, age_years=age)
+
+
+LaterVisits = Callable[[float], st.SearchStrategy[tuple[Visit, ...]]]
+
+
+@given(data=st.data(), scale=st.sampled_from(SCALES))
+@settings(deadline=None, max_examples=150)
+def test_nothing_after_the_index_visit_leaks(
+    data: st.DataObject, scale: Scale, records: st.SearchStrategy[PatientRecord], later_visits: LaterVisits
+) -> None:
+    """Whatever comes later is changed, added to or removed, the design row is the same, to the last bit."""
+    past = data.draw(records)
+    index = len(past.visits) - 1
+    month = past.index_visit.month
+    alone = design_row(past.until(index), scale)
+    for _ in range(2):
+        future = data.draw(later_visits(month))
+        assert design_row(with_future(past, future).until(index), scale) == alone
+
+
+def test_a_diagnosis_that_is_still_to_come_leaks_neither() -> None:
+    record = history((4.0, {}), (20.0, {}), diagnostic_delay_months=12.0)
+    assert "diagnostic_delay_months" not in derive(record.until(0), "alsfrs_r_total")
+    assert derive(record.until(1), "alsfrs_r_total")["diagnostic_delay_months"] == 12.0
+
+
+def test_a_change_at_the_index_visit_does_show() -> None:
+    """The law above would hold for a constant, too."""
+    rows = {design_row(history((4.0, {"crp": value})), "alsfrs_r_total") for value in (1.0, 2.0, 3.0)}
+    assert len(rows) == 3
+
+
+MAKES = {  # what each part goes into
+    **dict.fromkeys(("cd4_count", "treg_pct_cd4"), ("treg_count",)),
+    **dict.fromkeys(("neutrophils", "lymphocytes"), ("nlr",)),
+    **dict.fromkeys(("weight", "height"), ("bmi",)),
+    **dict.fromkeys(REVISED, ("alsfrs_r_total",)),
+    **dict.fromkeys(OLDER, ("alsfrs_total",)),
+    **dict.fromkeys(set(REVISED) & set(OLDER), ("alsfrs_r_total", "alsfrs_total")),
+}
+
+
+@given(data=st.data(), scale=st.sampled_from(SCALES))
+@settings(deadline=None, max_examples=100)
+def test_dropping_a_marker_touches_only_its_own_columns(
+    data: st.DataObject, scale: Scale, records: st.SearchStrategy[PatientRecord]
+) -> None:
+    record = data.draw(records)
+    measured = sorted({name for visit in record.visits for name in visit.measurements})
+    if not measured:
+        return
+    dropped = data.draw(st.sampled_from(measured))
+    visits = tuple(
+        replace(visit, measurements={n: m for n, m in visit.measurements.items() if n != dropped})
+        for visit in record.visits
+    )
+    before, after = derive(record, scale), derive(replace(record, visits=visits), scale)
+    changed = {column for column in {**before, **after} if before.get(column) != after.get(column)}
+    own = {dropped, *MAKES.get(dropped, ())}
+    allowed = {column for column, feature in catalogue().items() if feature.quantity in own}
+    assert changed <= (allowed | {"delta_fs"} if scale in own else allowed)

@@ -1,0 +1,438 @@
+"""The table form: the same records as the JSON form, whatever the order, the type or the unit of the cells."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from datetime import date, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.compose import compose
+from features.feature import catalogue
+from features.matrix import DesignMatrix
+from features.parse import parse_record
+from features.record import Measurement, PatientRecord, Visit
+from features.table import Row, TablePatient, absent, known_columns, number, patients
+from features.vocabulary import vocabulary
+
+QUANTITIES = vocabulary().quantities
+
+
+def row(patient: object = "a", month: object = 12.0, **cells: object) -> dict[str, object]:
+    return {"patient_id": patient, "months_since_onset": month, **cells}
+
+
+def only(rows: list[Row], units: dict[str, str] | None = None) -> PatientRecord:
+    [patient] = patients(rows, units)
+    assert patient.problems == ()
+    assert patient.record is not None
+    return patient.record
+
+
+def last(rows: list[Row], units: dict[str, str] | None = None) -> dict[str, Measurement]:
+    return dict(only(rows, units).index_visit.measurements)
+
+
+def told(rows: list[Row], units: dict[str, str] | None = None) -> list[str]:
+    [patient] = patients(rows, units)
+    assert patient.record is None
+    return [str(problem) for problem in patient.problems]
+
+
+# ------------------------------------------------------------------------------------ the same as the JSON form
+
+
+def as_rows(patient: str, record: PatientRecord) -> list[dict[str, object]]:
+    """The rows of a record, written independently of `features.table`."""
+    rows = []
+    for visit in record.visits:
+        cells: dict[str, object] = {**record.categories, "riluzole": visit.riluzole}
+        cells["diagnostic_delay_months"] = record.diagnostic_delay_months
+        for name, item in visit.measurements.items():
+            column = QUANTITIES[name].column
+            cells[column] = item.value
+            cells[f"{column}_comparator"] = item.comparator
+            if item.qualifier is not None:
+                cells["treg_responder_ratio"] = item.qualifier
+        rows.append(row(patient, visit.month, **cells))
+    if record.age_years is not None:
+        rows[-1]["age_years"] = record.age_years
+    return rows
+
+
+def known(record: PatientRecord) -> PatientRecord:
+    """What a table can hold: no reference."""
+    body = compose(record)
+    body.pop("reference", None)
+    return parse_record(body, today=date.max)
+
+
+@given(data=st.data())
+@settings(deadline=None, max_examples=40)
+def test_rows_in_any_order_are_the_records_of_the_json_form(
+    data: st.DataObject, records: st.SearchStrategy[PatientRecord]
+) -> None:
+    cohort = {str(key): record for key, record in enumerate(data.draw(st.lists(records, min_size=1, max_size=3)))}
+    rows = [made for patient, record in cohort.items() for made in as_rows(patient, record)]
+    shuffled = data.draw(st.permutations(rows))
+    found = patients(shuffled)
+    assert [patient.patient_id for patient in found] == list(dict.fromkeys(str(r["patient_id"]) for r in shuffled))
+    for patient in found:
+        assert patient.problems == ()
+        assert patient.record == known(cohort[patient.patient_id])
+        months = [shuffled[position]["months_since_onset"] for position in patient.rows]
+        assert months == [visit.month for visit in cohort[patient.patient_id].visits]
+
+
+def test_patients_need_not_be_contiguous() -> None:
+    rows = [row("b", 9.0), row("a", 3.0), row("b", 4.0), row("a", 1.0), row("c", 2.0)]
+    found = patients(rows)
+    assert [(patient.patient_id, patient.rows) for patient in found] == [
+        ("b", (2, 0)),
+        ("a", (3, 1)),
+        ("c", (4,)),
+    ]
+
+
+def test_a_problem_of_one_patient_is_no_problem_of_another() -> None:
+    good, bad = patients([row("good", crp_mg_l=4.0), row("bad", crp_mg_l=4000.0)])
+    assert (good.problems, bad.record) == ((), None)
+    assert good.record == PatientRecord((Visit(12.0, {"crp": Measurement(4.0)}),))
+
+
+LaterVisits = Callable[[float], st.SearchStrategy[tuple[Visit, ...]]]
+
+
+@given(data=st.data())
+@settings(deadline=None, max_examples=40)
+def test_later_rows_leave_no_trace_in_an_earlier_design_row(
+    data: st.DataObject, records: st.SearchStrategy[PatientRecord], later_visits: LaterVisits
+) -> None:
+    """Also where the age comes from a first row, and is counted to the last one and back."""
+    past = data.draw(records)
+    index = len(past.visits) - 1
+    rows = as_rows("a", past)
+    rows[0]["age_years"] = rows[-1].pop("age_years", None)
+    future = data.draw(later_visits(past.index_visit.month))
+    later = as_rows("a", PatientRecord(future, past.categories)) if future else []
+    matrix = DesignMatrix(tuple(catalogue()))
+    alone = matrix.row(only([*rows]).until(index)).tobytes()
+    assert matrix.row(only([*rows, *later]).until(index)).tobytes() == alone
+
+
+# ---------------------------------------------------------------------------------------------------- censoring
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ({"crp_mg_l": "<0.3"}, Measurement(0.3, "<")),
+        ({"crp_mg_l": " < 0.3 "}, Measurement(0.3, "<")),
+        ({"crp_mg_l": "> 3.5e2"}, Measurement(350.0, ">")),
+        ({"crp_mg_l": 0.3, "crp_mg_l_comparator": "<"}, Measurement(0.3, "<")),
+        ({"crp_mg_l": "0.3", "crp_mg_l_comparator": ">"}, Measurement(0.3, ">")),
+        ({"crp_mg_l": "<0.3", "crp_mg_l_comparator": "<"}, Measurement(0.3, "<")),
+        ({"crp_mg_l": 0.3, "crp_mg_l_comparator": ""}, Measurement(0.3)),
+        ({"crp_mg_l": 0.3, "crp_mg_l_comparator": None}, Measurement(0.3)),
+        ({"crp_mg_l": "4.25"}, Measurement(4.25)),
+    ],
+)
+def test_a_limit_is_text_or_a_column_of_its_own(cells: dict[str, object], expected: Measurement) -> None:
+    assert last([row(**cells)]) == {"crp": expected}
+
+
+def test_a_comparator_without_a_value_is_nothing() -> None:
+    assert last([row(crp_mg_l=None, crp_mg_l_comparator="<")]) == {}
+
+
+def test_a_limit_is_converted_too() -> None:
+    assert last([row(crp_mg_l="<0.03")], {"crp_mg_l": "mg/dL"}) == {"crp": Measurement(0.3, "<")}
+
+
+def test_a_text_and_a_column_that_contradict_each_other_are_a_problem() -> None:
+    assert told([row(crp_mg_l="<0.3", crp_mg_l_comparator=">")]) == [
+        'row 1: crp_mg_l_comparator = "< and >" is not a comparator; send "<" or ">", or leave it out'
+    ]
+
+
+def test_suppression_is_at_the_comparable_ratio_unless_the_row_says_another() -> None:
+    assert last([row(treg_suppression_pct=60)]) == {"treg_suppression": Measurement(60.0, None, "1:1")}
+    stated = row(treg_suppression_pct=60, treg_responder_ratio="1:8")
+    assert last([stated]) == {"treg_suppression": Measurement(60.0, None, "1:8")}
+
+
+# -------------------------------------------------------------------------------------------------------- units
+
+
+def test_a_column_may_be_in_another_unit() -> None:
+    rows: list[Row] = [row(month=1.5, age_years=732, diagnostic_delay_months=0.5, crp_mg_l=0.57, nfl_pg_ml=40)]
+    units = {"months_since_onset": "a", "age_years": "mo", "diagnostic_delay_months": "a", "crp_mg_l": "mg/dL"}
+    record = only(rows, units)
+    assert record.index_visit == Visit(18.0, {"crp": Measurement(5.7), "nfl": Measurement(40.0)})
+    assert (record.age_years, record.diagnostic_delay_months) == (61.0, 6.0)
+
+
+def test_a_unit_that_is_not_accepted_is_told_not_guessed() -> None:
+    units = {"crp_mg_l": "mmol/L", "age_years": "yr", "months_since_onset": "weeks"}
+    assert told([row(crp_mg_l=4.0, age_years=61)], units) == [
+        'age_years.unit = "yr" is not a unit of Age; send one of a, mo (UCUM codes)',
+        'row 1: months_since_onset.unit = "weeks" is not a unit of Months since onset; '
+        "send one of mo, a, d (UCUM codes)",
+        'row 1: crp_mg_l.unit = "mmol/L" is not a unit of C-reactive protein; '
+        "send one of mg/L, mg/dL, ug/mL, ug/L, ng/mL (UCUM codes)",
+    ]
+
+
+# ------------------------------------------------------------------------------------- age, and other constants
+
+
+def test_the_age_is_that_at_the_last_row() -> None:
+    """Tables repeat a rounded age: 61 at the first visit is 62.5 a year and a half later, not 61 or 62."""
+    rows = [row(month=10, age_years=61), row(month=16, age_years=61), row(month=28, age_years=62)]
+    assert only(rows).age_years == 62.5
+    assert only(rows[::-1]).age_years == 62.5
+    assert only([row(month=10), row(month=16, age_years=61), row(month=28)]).age_years == 62.0
+    assert only(rows).until(0).age_years == 61.0
+
+
+@pytest.mark.parametrize(("unit", "months"), [("a", [1, 2.5]), ("d", [365.25, 913.125]), ("mo", [12, 30])])
+def test_the_time_between_rows_is_in_the_unit_of_the_table(unit: str, months: list[float]) -> None:
+    rows = [row(month=months[0], age_years=61), row(month=months[1])]
+    assert only(rows, {"months_since_onset": unit}).age_years == 62.5
+    assert only(rows, {"months_since_onset": unit}).index_visit.month == 30.0
+
+
+def test_a_bad_age_is_a_problem_of_its_column() -> None:
+    assert told([row(age_years="sixty")]) == ['age_years = "sixty" is not a number; send a JSON number']
+    assert told([row(age_years=True)]) == ["age_years = true is not a number; send a JSON number"]
+    assert told([row(age_years=1961)]) == ["age_years = 1961 a is above 18-110 a; check the value and its unit"]
+
+
+def test_a_constant_may_stand_on_any_row() -> None:
+    rows = [row(month=10, sex=None), row(month=12, sex="male"), row(month=14, diagnostic_delay_months=7)]
+    assert only(rows).categories == {"sex": "male"}
+    assert only(rows).diagnostic_delay_months == 7.0
+
+
+def test_a_constant_that_changes_between_rows_is_a_problem() -> None:
+    rows = [
+        row(month=10, sex="male", onset_site="bulbar", diagnostic_delay_months=7, riluzole="no"),
+        row(month=12, sex="female", onset_site="bulbar", diagnostic_delay_months=8, riluzole="yes"),
+    ]
+    says = "changes between the rows of one patient; correct the rows, or split the patient"
+    assert told(rows) == [f"sex {says}", f"diagnostic_delay_months {says}"]
+    assert only([{**made, "sex": "male", "diagnostic_delay_months": "7"} for made in rows]).visits == (
+        Visit(10.0, {}, "no"),
+        Visit(12.0, {}, "yes"),
+    )
+
+
+def test_one_number_written_in_two_ways_is_one_number() -> None:
+    rows = [row(month=10, diagnostic_delay_months=7), row(month=12, diagnostic_delay_months="7.0")]
+    assert only(rows).diagnostic_delay_months == 7.0
+
+
+# ----------------------------------------------------------------------------------------------------- problems
+
+
+def test_problems_are_told_by_row_and_column() -> None:
+    rows: list[Row] = [
+        row("a", 14.0, crp_mg_l=8213.5, nfl_pg_ml="high"),
+        row("b", 1.0),
+        row("a", 12.0, treg_suppression_pct=60, treg_responder_ratio="1:3", il6_pg_ml=1, il6_pg_ml_comparator="~"),
+        row("a", None, riluzole="maybe"),
+        row("a", 900.0, sex="m", alsfrs_r_total=38.5),
+    ]
+    found, _ = patients(rows)
+    assert (found.patient_id, found.rows, found.record) == ("a", (2, 0, 4, 3), None)
+    assert [str(problem) for problem in found.problems] == [
+        'sex = "m" is not one of the values; send one of "female", "male", or leave it out',
+        'row 3: treg_responder_ratio = "1:3" is not one of the values; send one of 1:1, 1:2, 1:4, 1:8, 1:16',
+        'row 3: il6_pg_ml_comparator = "~" is not a comparator; send "<" or ">", or leave it out',
+        "row 1: crp_mg_l = 8213.5 mg/L is above 0-500 mg/L; sent in ug/L?",
+        'row 1: nfl_pg_ml = "high" is not a number; send a JSON number',
+        "row 5: months_since_onset = 900 mo is above 0-600 mo; sent in d?",
+        "row 5: alsfrs_r_total = 38.5 points is not a whole number; a score is a whole number of points",
+        "row 4 has no time; send either date or months_since_onset",
+        'row 4: riluzole = "maybe" is not one of the values; send one of "yes", "no", or leave it out',
+    ]
+
+
+def test_two_rows_of_one_time_are_a_problem_of_the_second() -> None:
+    rows = [row("a", 12.0), row("b", 12.0), row("a", 12.0)]
+    found, _ = patients(rows)
+    assert [str(problem) for problem in found.problems] == [
+        "row 3 is at the same time as the visit before it; merge the two, or drop one"
+    ]
+
+
+def test_a_contradiction_is_told_with_its_column() -> None:
+    [problem] = told([row(treg_count_per_ul=700, cd4_count_per_ul=700, treg_pct_cd4=7)])
+    assert problem.startswith("row 1: treg_count_per_ul = 700 /uL contradicts 49 /uL, ")
+
+
+@pytest.mark.parametrize("cell", ["1_000", "inf", "-inf", "Infinity", "1,5", "ca. 5", "<", "<x", "≤3", True, [4.0]])
+def test_what_is_not_a_number_is_told(cell: object) -> None:
+    [problem] = told([row(crp_mg_l=cell)])
+    assert problem.startswith("row 1: crp_mg_l")
+
+
+# -------------------------------------------------------------------------------------------------------- dates
+
+
+def dated(patient: str, day: object, onset: object = "2024-05-10", **cells: object) -> dict[str, object]:
+    return {"patient_id": patient, "visit_date": day, "onset_date": onset, **cells}
+
+
+@pytest.mark.parametrize(
+    "day",
+    [
+        "2025-09-01",
+        " 2025-09-01 ",
+        "2025-09-01 00:00:00",
+        "2025-09-01T10:30:00Z",
+        date(2025, 9, 1),
+        datetime(2025, 9, 1, 10, 30),
+        pd.Timestamp("2025-09-01"),
+        pd.Timestamp("2025-09-01 10:30", tz="Europe/Berlin"),
+        np.datetime64("2025-09-01"),
+        np.datetime64("2025-09-01T10:30:00.000000000"),
+    ],
+)
+def test_a_date_is_any_that_python_and_pandas_have(day: object) -> None:
+    assert only([dated("a", day)]).index_visit.month == 479 / 30.4375  # counted on a calendar
+
+
+def test_dated_rows_are_sorted_and_aged() -> None:
+    rows: list[Row] = [
+        dated("a", "2026-05-10", crp_mg_l=4),  # 730 days after onset
+        dated("a", "2024-11-10", None, age_years=60),  # 184 days
+        dated("a", "2025-05-10", age_years=60),  # 365 days
+    ]
+    [patient] = patients(rows)
+    assert patient.rows == (1, 2, 0)
+    assert patient.record is not None
+    assert [visit.month for visit in patient.record.visits] == [days / 30.4375 for days in (184, 365, 730)]
+    assert patient.record.age_years == pytest.approx(60 + 546 / 365.25, rel=1e-12)
+
+
+def test_bad_dates_are_told() -> None:
+    form = "is not a date as YYYY-MM-DD; send the day alone, as in 2025-09-01"
+    assert told([dated("a", "01.09.2025")]) == [f'row 1: visit_date = "01.09.2025" {form}']
+    assert told([dated("a", "2025-09-011")]) == [f'row 1: visit_date = "2025-09-011" {form}']
+    assert told([dated("a", "2025-02-30", "2024-5-1")]) == [
+        f'onset_date = "2024-5-1" {form}',
+        'row 1: visit_date = "2025-02-30" is not a day of the calendar; check year, month and day',
+    ]
+    assert told([dated("a", "2024-05-09")]) == [
+        'row 1: visit_date = "2024-05-09" is before the onset of symptoms; check onset_date and date'
+    ]
+    assert told([dated("a", "2025-09-01", None)]) == [
+        "onset_date is needed where visits have dates; send onset_date, or months_since_onset by visit"
+    ]
+    assert told([dated("a", "2025-09-01"), dated("a", "2025-10-01", "2024-05-11")]) == [
+        "onset_date changes between the rows of one patient; correct the rows, or split the patient"
+    ]
+
+
+def test_a_table_has_months_or_dates() -> None:
+    assert told([{**dated("a", "2025-09-01"), "months_since_onset": 16}]) == [
+        "row 1 has both a date and months_since_onset; send either date or months_since_onset"
+    ]
+    with_onset = {**row(month=16), "onset_date": "2024-05-10"}  # and no visit_date: months are the time
+    assert only([with_onset]).index_visit.month == 16.0
+
+
+# ------------------------------------------------------------------------------------------- cells of all kinds
+
+
+@pytest.mark.parametrize(
+    "cell", [None, "", "  ", float("nan"), np.nan, np.float32("nan"), np.float64("nan"), pd.NA, pd.NaT]
+)
+def test_an_empty_cell_is_absent_everywhere(cell: object) -> None:
+    assert absent(cell)
+    full = dict.fromkeys(known_columns(), cell)
+    assert only([{**full, "months_since_onset": 12.0}]) == PatientRecord((Visit(12.0, {}),))
+    assert told([full]) == ["row 1 has no time; send either date or months_since_onset"]
+
+
+@pytest.mark.parametrize("cell", [0, 0.0, False, "0", "NA", [], np.int64(0), float("inf")])
+def test_a_cell_that_says_something_is_not_absent(cell: object) -> None:
+    assert not absent(cell)
+
+
+@pytest.mark.parametrize(
+    "cell", [40, 40.0, "40", " 40.0", np.int64(40), np.int8(40), np.float32(40), np.float64(40)]
+)
+def test_a_number_is_any_that_python_and_numpy_have(cell: object) -> None:
+    assert number(cell) == 40
+    record = only([row(month=cell, age_years=cell, diagnostic_delay_months=cell, alsfrs_r_total=cell)])
+    assert record == PatientRecord((Visit(40.0, {"alsfrs_r_total": Measurement(40.0)}),), {}, 40.0, 40.0)
+    assert all(type(value) is float for value in (record.age_years, record.index_visit.month))
+
+
+@pytest.mark.parametrize("kind", ["float32", "Int64", "Float64", "str", "object"])
+def test_rows_are_ordered_whatever_the_type_of_their_time(kind: str) -> None:
+    frame = pd.DataFrame({"patient_id": ["a"] * 3, "months_since_onset": pd.array([20, 4, 12], dtype=kind)})
+    [patient] = patients([made.to_dict() for _, made in frame.iterrows()])
+    assert (patient.rows, patient.problems) == ((1, 2, 0), ())
+
+
+CSV = """\
+patient_id,months_since_onset,alsfrs_r_total,crp_mg_l,sex,riluzole
+7,12,40,<0.3,male,
+7,15,38,2.5,,yes
+8,9,,,female,
+"""
+FROM_CSV = {
+    "7": PatientRecord(
+        (
+            Visit(12.0, {"alsfrs_r_total": Measurement(40.0), "crp": Measurement(0.3, "<")}),
+            Visit(15.0, {"alsfrs_r_total": Measurement(38.0), "crp": Measurement(2.5)}, "yes"),
+        ),
+        {"sex": "male"},
+    ),
+    "8": PatientRecord((Visit(9.0, {}),), {"sex": "female"}),
+}
+
+
+@pytest.mark.parametrize("backend", ["default", "numpy_nullable", "pyarrow"])
+def test_a_csv_file_through_pandas(backend: str) -> None:
+    frame = pd.read_csv(io.StringIO(CSV))
+    if backend != "default":
+        frame = frame.convert_dtypes(dtype_backend=backend)  # type: ignore[arg-type]
+    rows: list[Row] = [{str(key): cell for key, cell in made.items()} for made in frame.to_dict("records")]
+    assert {patient.patient_id: patient.record for patient in patients(rows)} == FROM_CSV
+
+
+def test_a_row_without_a_patient_stands_for_itself() -> None:
+    rows: list[Row] = [row(None, 12.0), row("row 1", 3.0), row(float("nan"), 9.0), row(" ", 9.0), {}]
+    found = patients(rows)
+    assert [(p.patient_id, p.rows) for p in found] == [
+        ("row 1", (0,)),
+        ("row 1", (1,)),
+        ("row 3", (2,)),
+        ("row 4", (3,)),
+        ("row 5", (4,)),
+    ]
+    assert [p.record is None for p in found] == [False, False, False, False, True]
+
+
+def test_no_rows_are_no_patients() -> None:
+    nobody: list[TablePatient] = []
+    assert patients([]) == nobody
+
+
+def test_known_columns_by_hand() -> None:
+    columns = known_columns()
+    assert columns["treg_count_per_ul"] == "treg_count"
+    assert columns["treg_count_per_ul_comparator"] == "treg_count_per_ul"
+    assert columns["treg_responder_ratio"] == "treg_suppression"
+    assert columns["age_years"] == "age"
+    assert {"patient_id", "site", "visit_date", "onset_date", "death_month", "sex", "riluzole"} <= columns.keys()
+    assert "crp" not in columns

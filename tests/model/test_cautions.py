@@ -1,0 +1,220 @@
+"""Each rule of caution and of abstention: one record that triggers it, and a near neighbour that does not.
+
+The matrix, what training saw and what weighs are made up here, so that nothing depends on a fitted model.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from features.derive import derive
+from features.matrix import DesignMatrix
+from features.record import Measurement, PatientRecord, Visit
+from model.applicability import fit_applicability
+from model.cautions import ABSTENTIONS, CAUTIONS, Case, abstentions, cautions
+
+# column: share of all contributions, and whether every training patient had it
+COLUMNS = {
+    "sex_female": (0.05, True),
+    "delta_fs": (0.15, True),
+    "treg_suppression_pct": (0.20, False),
+    "nlr": (0.10, False),
+    "crp_mg_l": (0.04, False),
+    "nfl_pg_ml": (0.26, False),
+    "alsfrs_r_total": (0.10, True),
+    "age_years": (0.06, True),
+    "months_since_onset": (0.04, True),
+}
+MATRIX = DesignMatrix(tuple(COLUMNS))
+IMPORTANCE = tuple(share for share, _ in COLUMNS.values())
+
+
+def training_rows(n: int = 400) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    months = rng.uniform(8, 40, n)
+    score = np.round(rng.uniform(20, 46, n))
+    made = {
+        "sex_female": rng.integers(0, 2, n),
+        "delta_fs": (48 - score) / months,
+        "treg_suppression_pct": rng.normal(60, 15, n).clip(5, 95),
+        "nlr": np.exp(rng.normal(0.7, 0.4, n)),
+        "crp_mg_l": np.exp(rng.normal(0.7, 0.8, n)),
+        "nfl_pg_ml": np.exp(rng.normal(4.1, 0.6, n)),
+        "alsfrs_r_total": score,
+        "age_years": rng.normal(61, 10, n),
+        "months_since_onset": months,
+    }
+    rows = np.column_stack([made[column] for column in COLUMNS]).astype(float)
+    for at, (_, always) in enumerate(COLUMNS.values()):
+        if not always:
+            rows[rng.random(n) < 0.3, at] = np.nan
+    return rows
+
+
+APPLICABILITY = fit_applicability(training_rows(), range(len(COLUMNS)), np.arange(400) % 5)
+ONE_TO_ONE = "1:1"
+
+
+def visit(month: float, **values: float | Measurement | None) -> Visit:
+    """A visit like most of the cohort's; None leaves a measurement out."""
+    usual: dict[str, float | Measurement | None] = {
+        "alsfrs_r_total": 36,
+        "treg_suppression": Measurement(60.0, None, ONE_TO_ONE),
+        "neutrophils": 4.0,
+        "lymphocytes": 2.0,
+        "crp": 2.0,
+        "nfl": 60.0,
+    }
+    made = {name: value for name, value in {**usual, **values}.items() if value is not None}
+    return Visit(month, {k: v if isinstance(v, Measurement) else Measurement(float(v)) for k, v in made.items()})
+
+
+def bare(month: float, **values: float) -> Visit:
+    return Visit(month, {name: Measurement(float(value)) for name, value in values.items()})
+
+
+def record(*visits: Visit) -> PatientRecord:
+    return PatientRecord(visits, {"sex": "female"}, age_years=61.0)
+
+
+def case(made: PatientRecord, matrix: DesignMatrix = MATRIX) -> Case:
+    return Case(made, derive(made, matrix.scale), matrix.row(made), matrix, IMPORTANCE, APPLICABILITY)
+
+
+def found(made: PatientRecord) -> dict[str, tuple[str, ...]]:
+    return {caution.code: caution.features for caution in cautions(case(made))}
+
+
+USUAL = record(visit(20.0))
+BELOW = Measurement(0.5, "<")
+AT_1_TO_4 = Measurement(60.0, None, "1:4")
+
+
+def test_a_usual_record_has_no_caution_and_is_answered() -> None:
+    assert cautions(case(USUAL)) == ()
+    assert abstentions(case(USUAL)) == ()
+
+
+@pytest.mark.parametrize(
+    ("made", "code", "features"),
+    [
+        (record(visit(20.0, nfl=None)), "missing_input", ("nfl_pg_ml",)),
+        (
+            record(visit(20.0, nfl=None, lymphocytes=None, crp=None)),
+            "missing_input",
+            ("nlr", "nfl_pg_ml"),  # crp weighs 4 %, too little for a caution
+        ),
+        (replace(USUAL, age_years=None), "never_missing_in_training", ("age_years",)),
+        (record(visit(10.0), visit(16.5, crp=None)), "stale_input", ("crp_mg_l",)),  # 6.5 months, limit 6
+        (record(visit(10.0), visit(14.5, alsfrs_r_total=None)), "stale_input", ("alsfrs_r_total",)),  # limit 4
+        (record(visit(20.0, crp=400.0)), "outside_training_range", ("crp_mg_l",)),
+        (record(visit(20.0, crp=BELOW)), "beyond_limit", ("crp_mg_l",)),
+        (record(visit(20.0, treg_suppression=AT_1_TO_4)), "not_comparable", ("treg_suppression_pct",)),
+        (record(visit(20.0, il6=4.0, fvc_pct=80.0)), "not_an_input", ("il6_pg_ml", "fvc_pct")),
+    ],
+)
+def test_a_caution_where_it_is_due(made: PatientRecord, code: str, features: tuple[str, ...]) -> None:
+    assert found(made)[code] == features
+
+
+@pytest.mark.parametrize(
+    ("made", "code"),
+    [
+        (record(visit(20.0, crp=None)), "missing_input"),  # weighs 4 %
+        (record(visit(20.0, nfl=None)), "never_missing_in_training"),  # many training patients lacked it
+        (record(visit(10.0), visit(16.0, crp=None)), "stale_input"),  # 6 months is the limit itself
+        (record(visit(10.0), visit(14.0, alsfrs_r_total=None)), "stale_input"),
+        (record(visit(10.0), visit(20.0)), "stale_input"),  # measured anew
+        (record(visit(20.0, crp=4.0)), "outside_training_range"),
+        (record(visit(18.0, crp=BELOW), visit(20.0, crp=0.9)), "beyond_limit"),  # the last one is a number
+        (
+            record(
+                visit(19.0),
+                visit(20.0, treg_suppression=Measurement(5.0, "<", "1:4")),  # not the reading that is used
+            ),
+            "beyond_limit",
+        ),
+        (
+            record(visit(19.0, nlr=Measurement(0.5, "<"), neutrophils=None), visit(20.0)),  # computed anew
+            "beyond_limit",
+        ),
+        (record(visit(20.0, cd4_count=900.0)), "not_comparable"),
+        (USUAL, "not_an_input"),  # neutrophils and lymphocytes are what the NLR is made of
+    ],
+)
+def test_no_caution_where_none_is_due(made: PatientRecord, code: str) -> None:
+    assert code not in found(made)
+
+
+def test_the_limit_that_was_used_is_said() -> None:
+    [caution] = cautions(case(record(visit(20.0, crp=BELOW))))
+    assert caution.words == "C-reactive protein is below a limit; the limit, 0.5 mg/L, was used."
+
+
+def test_a_stale_value_says_how_stale() -> None:
+    [caution] = [c for c in cautions(case(record(visit(10.0), visit(16.5, crp=None)))) if c.code == "stale_input"]
+    assert caution.words == "C-reactive protein was measured 6.5 months before the index visit (limit 6)."
+
+
+# age (6 %) and sex (5 %) were there for every training patient: without both, more than a tenth rests on nothing
+TOO_LITTLE = replace(USUAL, age_years=None, categories={})
+
+
+@pytest.mark.parametrize(
+    ("made", "codes"),
+    [
+        (record(visit(20.0, alsfrs_r_total=None)), {"no_functional_score", "too_little_to_go_on"}),
+        (record(visit(20.0, alsfrs_r_total=None, alsfrs_total=30)), {"no_functional_score", "too_little_to_go_on"}),
+        (record(visit(10.0), visit(22.5, alsfrs_r_total=None)), {"functional_score_too_old"}),
+        (record(visit(10.0), visit(22.0, alsfrs_r_total=None)), set()),  # a year to the day
+        (TOO_LITTLE, {"too_little_to_go_on"}),
+        (replace(USUAL, age_years=None), set()),
+        (replace(USUAL, categories={}), set()),
+        (record(bare(20.0, alsfrs_r_total=36)), set()),  # what others lacked too may be missing
+        (record(visit(20.0, crp=500.0, nfl=3000.0)), {"unlike_training_cohort"}),
+        (record(visit(20.0, crp=8.0, nfl=180.0)), set()),
+    ],
+)
+def test_abstentions(made: PatientRecord, codes: set[str]) -> None:
+    assert {reason.code for reason in abstentions(case(made))} == codes
+
+
+def test_every_rule_has_been_triggered_above() -> None:
+    triggered = {
+        *found(record(visit(10.0), visit(17.0, crp=None, nfl=None))),
+        *found(replace(record(visit(20.0, crp=Measurement(400.0, ">"), il6=3.0)), age_years=None)),
+        *found(record(visit(20.0, treg_suppression=AT_1_TO_4))),
+    }
+    assert len(CAUTIONS) == 7
+    assert triggered == {
+        "missing_input",
+        "never_missing_in_training",
+        "stale_input",
+        "outside_training_range",
+        "beyond_limit",
+        "not_comparable",
+        "not_an_input",
+    }
+    assert len(ABSTENTIONS) == 3
+
+
+def test_reasons_hold_no_number() -> None:
+    labels = [feature.label for feature in MATRIX.features]
+    for made in (record(visit(20.0, alsfrs_r_total=None)), TOO_LITTLE, record(visit(20.0, crp=500.0, nfl=3000.0))):
+        for reason in abstentions(case(made)):
+            words = reason.words
+            for label in labels:
+                words = words.replace(label, "")  # "CD4+" is a name
+            assert not re.search(r"\d", words)
+
+
+def test_the_older_scale_is_answered_by_a_model_of_the_older_scale() -> None:
+    columns = ("alsfrs_total", *(c for c in COLUMNS if c != "alsfrs_r_total"))
+    older = DesignMatrix(columns, "alsfrs_total")
+    made = record(bare(20.0, alsfrs_total=30))
+    assert not {"no_functional_score"} & {reason.code for reason in abstentions(case(made, older))}
+    assert "no_functional_score" in {reason.code for reason in abstentions(case(USUAL, older))}

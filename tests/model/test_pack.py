@@ -1,0 +1,420 @@
+"""The pack: the same answers after a round trip, the same bytes for the same cohort, refused if anything is off."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import pickle
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.compose import compose
+from model.answer import render
+from model.contents import Contents
+from model.pack import FILES, LARGEST_FILE, LARGEST_MANIFEST, MANIFEST, Refused, load_pack, write_pack
+from training.cohort import read_cohort
+from training.fit import fit
+
+if TYPE_CHECKING:
+    from tests.conftest import Trained
+
+
+@pytest.fixture
+def folder(trained: Trained, tmp_path: Path) -> Path:
+    """A copy of the trained pack that a test may spoil."""
+    return Path(shutil.copytree(trained.pack_folder, tmp_path / "pack"))
+
+
+def contents(trained: Trained) -> Contents:
+    return trained.run.fitted.contents
+
+
+def seal(folder: Path) -> None:
+    """Write the manifest anew, with the sizes and digests that the files have now: a forger's work."""
+    manifest = json.loads((folder / MANIFEST).read_bytes())
+    manifest["files"] = {
+        name: {
+            "size": (folder / name).stat().st_size,
+            "sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest(),
+        }
+        for name in FILES
+    }
+    (folder / MANIFEST).write_bytes(json.dumps(manifest).encode())
+
+
+def edit(folder: Path, name: str, change: Callable[[Any], Any]) -> None:
+    """Change the JSON of one file, and seal."""
+    value = json.loads((folder / name).read_bytes())
+    changed = change(value)
+    (folder / name).write_text(json.dumps(value if changed is None else changed), "utf-8")
+    seal(folder)
+
+
+# ------------------------------------------------------------------------------------------------------- what holds
+
+
+def test_the_same_answers_after_a_round_trip_bit_for_bit(trained: Trained) -> None:
+    made, loaded = contents(trained).predictor(trained.pack.id), trained.pack.predictor
+    for example in trained.run.cohort.examples[:80]:
+        before, after = (json.dumps(render(p.predict(example.record))) for p in (made, loaded))
+        assert before == after
+
+
+def test_loaded_and_written_again_is_the_same_pack(trained: Trained, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    assert write_pack(again, contents(trained)) == trained.pack.id
+    for name in (*FILES, MANIFEST):
+        assert (again / name).read_bytes() == (trained.pack_folder / name).read_bytes()
+
+
+def test_the_id_is_the_digest_of_the_manifest(trained: Trained) -> None:
+    manifest = (trained.pack_folder / MANIFEST).read_bytes()
+    assert trained.pack.id == hashlib.sha256(manifest).hexdigest()
+    listed = json.loads(manifest)["files"]
+    assert set(listed) == set(FILES) == {path.name for path in trained.pack_folder.iterdir()} - {MANIFEST}
+    for name, entry in listed.items():
+        data = (trained.pack_folder / name).read_bytes()
+        assert entry == {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def test_the_same_cohort_and_seed_give_the_same_bytes(reference_frame: pd.DataFrame, tmp_path: Path) -> None:
+    few = reference_frame["patient_id"].unique()[:50]
+    file = tmp_path / "small.parquet"
+    reference_frame[reference_frame["patient_id"].isin(few)].to_parquet(file, index=False)
+    once, again = (tmp_path / name for name in ("once", "again"))
+    ids = [write_pack(to, fit(read_cohort(file), name="same", seed=1, n_folds=2).contents) for to in (once, again)]
+    assert ids[0] == ids[1]
+    for name in (*FILES, MANIFEST):
+        assert (once / name).read_bytes() == (again / name).read_bytes()
+
+
+def test_expected_id(trained: Trained, folder: Path) -> None:
+    assert load_pack(folder, expected_id=trained.pack.id).id == trained.pack.id
+    with pytest.raises(Refused, match=rf"manifest\.json: the pack's id is {trained.pack.id}, not f+ as expected"):
+        load_pack(folder, expected_id="f" * 64)
+
+
+def test_a_folder_that_holds_something_is_not_written_to(trained: Trained, folder: Path) -> None:
+    with pytest.raises(FileExistsError, match="not empty"):
+        write_pack(folder, contents(trained))
+
+
+def test_nobody_s_identifier_or_visit_is_in_a_pack(trained: Trained) -> None:
+    data = b"".join((trained.pack_folder / name).read_bytes() for name in FILES)
+    assert b"sim-0" not in data
+    residuals = json.loads((trained.pack_folder / "calibration.json").read_bytes())["residuals"]
+    assert residuals == sorted(residuals)  # no longer in the order of the patients
+
+
+# ------------------------------------------------------------------------------------------------ spoilt in transit
+
+
+@pytest.mark.parametrize("where", ["first", "middle", "last"])
+@pytest.mark.parametrize("name", [*FILES, MANIFEST])
+def test_one_changed_byte(trained: Trained, folder: Path, name: str, where: str) -> None:
+    data = bytearray((folder / name).read_bytes())
+    at = {"first": 0, "middle": len(data) // 2, "last": len(data) - 1}[where]
+    data[at] ^= 1
+    (folder / name).write_bytes(bytes(data))
+    with pytest.raises(Refused) as refused:
+        load_pack(folder, expected_id=trained.pack.id)
+    assert name in str(refused.value)
+    with pytest.raises(Refused):  # nor without an id to hold it to
+        load_pack(folder)
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("kept", [0, 0.5, -1])
+def test_truncated(folder: Path, name: str, kept: float) -> None:
+    data = (folder / name).read_bytes()
+    (folder / name).write_bytes(data[: int(len(data) * kept)] if kept >= 0 else data[:-1])
+    with pytest.raises(Refused, match=rf"{name}: \d+ bytes, the manifest says {len(data)}"):
+        load_pack(folder)
+
+
+def test_grown(folder: Path) -> None:
+    with (folder / "card.json").open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(Refused, match=r"card\.json: \d+ bytes"):
+        load_pack(folder)
+
+
+@pytest.mark.parametrize("name", [*FILES, MANIFEST])
+def test_missing(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(Refused, match=f"{name}: not a regular file"):
+        load_pack(folder)
+
+
+def test_no_folder_at_all(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=r"manifest\.json: not a regular file"):
+        load_pack(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("name", ["__init__.py", "model.pkl", ".hidden", "Card.json"])
+def test_an_extra_file(folder: Path, name: str) -> None:
+    (folder / name).write_text("", "utf-8")
+    with pytest.raises(Refused, match=f"{name}: not in the manifest"):
+        load_pack(folder)
+
+
+def test_an_extra_folder(folder: Path) -> None:
+    (folder / "code").mkdir()
+    with pytest.raises(Refused, match="code: not in the manifest"):
+        load_pack(folder)
+
+
+@pytest.mark.parametrize("name", [*FILES, MANIFEST])
+def test_a_link_in_place_of_a_file(folder: Path, tmp_path: Path, name: str) -> None:
+    """Even one to the very same bytes: what it points to may change after the check."""
+    elsewhere = tmp_path / "elsewhere"
+    (folder / name).rename(elsewhere)
+    (folder / name).symlink_to(elsewhere)
+    with pytest.raises(Refused, match=f"{name}: not a regular file"):
+        load_pack(folder)
+
+
+def test_a_folder_in_place_of_a_file(folder: Path) -> None:
+    (folder / "model.json").unlink()
+    (folder / "model.json").mkdir()
+    with pytest.raises(Refused, match=r"model\.json: not a regular file"):
+        load_pack(folder)
+
+
+@pytest.mark.parametrize(("name", "most"), [(MANIFEST, LARGEST_MANIFEST), ("tables.npz", LARGEST_FILE)])
+def test_larger_than_any_pack(folder: Path, name: str, most: int) -> None:
+    with (folder / name).open("r+b") as file:
+        file.truncate(most + 1)  # sparse: no disk is used
+    with pytest.raises(Refused, match=f"{name}: larger than {most} bytes"):
+        load_pack(folder)
+
+
+# ----------------------------------------------------------------------------------------------------- the manifest
+
+
+@pytest.mark.parametrize(
+    ("manifest", "says"),
+    [
+        (b"", "manifest.json: "),
+        (b"pickle", "manifest.json: "),
+        (b"\x80\x04K\x01.", "manifest.json: "),
+        (b"[]", "manifest.json: "),
+        (b"null", "manifest.json: "),
+        (b'{"format": 1}', "manifest.json: KeyError('files')"),
+        (b'{"format": 1, "files": []}', "manifest.json: "),
+        (b'{"format": 1, "files": {}}', "manifest.json: missing or unexpected files"),
+        (b'{"format": 1, "files": {"../x": {"size": 1, "sha256": ""}}}', "missing or unexpected files"),
+        (b'{"format": 1, "files": {"model.json": 5}}', "manifest.json: "),
+        (b'{"format": 1, "files": {"model.json": {"size": NaN, "sha256": ""}}}', "NaN is not a number in JSON"),
+        (b'{"format": 1, "files": {"model.json": {"size": 1e999, "sha256": ""}}}', "manifest.json: "),
+        (b'{"format": 2, "files": {}}', "manifest.json: format 2 is not the format 1"),
+        (b'{"format": "1", "files": {}}', "manifest.json: format '1' is not the format 1"),
+        (b"[" * 100_000, "manifest.json: "),
+    ],
+)
+def test_a_manifest_that_is_none(folder: Path, manifest: bytes, says: str) -> None:
+    (folder / MANIFEST).write_bytes(manifest)
+    with pytest.raises(Refused) as refused:
+        load_pack(folder)
+    assert says in str(refused.value)
+
+
+def test_a_manifest_that_leaves_a_file_out(folder: Path) -> None:
+    manifest = json.loads((folder / MANIFEST).read_bytes())
+    del manifest["files"]["golden.json"]
+    (folder / MANIFEST).write_text(json.dumps(manifest), "utf-8")
+    with pytest.raises(Refused, match=r"manifest\.json: missing or unexpected files \['golden\.json'\]"):
+        load_pack(folder)
+
+
+# ------------------------------------------------------------------ forged: the digests are right, the contents not
+
+
+class Trap:
+    """Creates a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return (Path.touch, (self.path,))
+
+
+@pytest.mark.parametrize("form", ["object array in npz", "object array as npy", "plain pickle"])
+def test_a_pickle_is_refused_and_never_run(folder: Path, tmp_path: Path, form: str) -> None:
+    sprung = tmp_path / "sprung"
+    buffer = io.BytesIO()
+    if form == "object array in npz":
+        with np.load(folder / "tables.npz") as archive:
+            arrays = {key: archive[key] for key in archive.files}
+        arrays["location0.table"] = np.array([Trap(sprung)], dtype=object)
+        np.savez_compressed(buffer, allow_pickle=True, **arrays)
+    elif form == "object array as npy":
+        np.save(buffer, np.array([Trap(sprung)], dtype=object), allow_pickle=True)
+    else:
+        pickle.dump(Trap(sprung), buffer)
+    (folder / "tables.npz").write_bytes(buffer.getvalue())
+    seal(folder)
+    with pytest.raises(Refused, match=r"tables\.npz: "):
+        load_pack(folder)
+    assert not sprung.exists()
+    if form == "plain pickle":
+        pickle.loads(buffer.getvalue())
+        assert sprung.exists()  # the trap works, had anyone stepped into it
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04 and nothing more", b"\x93NUMPY\x01\x00", b"{}"])
+def test_tables_that_are_no_archive(folder: Path, data: bytes) -> None:
+    (folder / "tables.npz").write_bytes(data)
+    seal(folder)
+    with pytest.raises(Refused, match=r"tables\.npz: "):
+        load_pack(folder)
+
+
+def test_an_archive_that_unpacks_without_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unpacked = 20 * 2**20
+    monkeypatch.setattr("model.contents.LARGEST_TABLES", unpacked)  # a gigabyte takes long to make
+    load_pack(folder)
+    buffer = io.BytesIO()
+    with np.load(folder / "tables.npz") as archive:
+        arrays = {key: archive[key] for key in archive.files}
+    arrays["bomb.table"] = np.zeros(unpacked + 1, np.int8)
+    np.savez_compressed(buffer, **arrays)
+    (folder / "tables.npz").write_bytes(buffer.getvalue())
+    assert len(buffer.getvalue()) < 2**20
+    seal(folder)
+    with pytest.raises(Refused, match=rf"tables\.npz: ValueError\('unpacks to more than {unpacked} bytes'\)"):
+        load_pack(folder)
+
+
+def test_a_table_with_another_shape(folder: Path) -> None:
+    buffer = io.BytesIO()
+    with np.load(folder / "tables.npz") as archive:
+        arrays = {key: archive[key] for key in archive.files}
+    arrays["location0.table"] = arrays["location0.table"][:-1]
+    np.savez_compressed(buffer, **arrays)
+    (folder / "tables.npz").write_bytes(buffer.getvalue())
+    seal(folder)
+    with pytest.raises(Refused, match=r"tables\.npz: .*table has shape"):
+        load_pack(folder)
+
+
+def shift(*path: str | int, by: float = 1e-9) -> Callable[[Any], None]:
+    def change(table: Any) -> None:
+        for key in path[:-1]:
+            table = table[key]
+        table[path[-1]] += by
+
+    return change
+
+
+def put(*path: str | int, value: object) -> Callable[[Any], None]:
+    def change(table: Any) -> None:
+        for key in path[:-1]:
+            table = table[key]
+        table[path[-1]] = value
+
+    return change
+
+
+NAN, INFINITY = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "says"),
+    [
+        ("calibration.json", put("residuals", 0, value=NAN), "NaN is not a number in JSON"),
+        ("calibration.json", put("residuals", 0, value=-INFINITY), "-Infinity is not a number in JSON"),
+        ("calibration.json", put("residuals", 0, value=1e6), "residuals are not a list in ascending order"),
+        ("calibration.json", put("residuals", value=[]), "residuals are not a list in ascending order"),
+        ("calibration.json", put("residuals", value=[[1.0]]), "residuals are not a list in ascending order"),
+        ("calibration.json", put("residuals", value="many"), "could not convert"),
+        ("calibration.json", lambda _: {"other": []}, "KeyError('residuals')"),
+        ("calibration.json", lambda _: [], "list indices"),
+        ("applicability.json", put("limit", value=NAN), "NaN is not a number in JSON"),
+        ("applicability.json", put("limit", value="high"), "expected a number, found str"),
+        ("applicability.json", put("limit", value=True), "expected a number, found bool"),
+        ("applicability.json", put("positions", 0, value=-1), "positions or shares"),
+        ("applicability.json", put("positions", 0, value=10_000), "positions or shares"),
+        ("applicability.json", put("knots", value=[]), "positions and knots do not match"),
+        ("applicability.json", put("knots", 0, "values", value=[2.0, 1.0]), "knots do not increase"),
+        ("applicability.json", put("covariance", value=[[1.0]]), "the covariance has another size"),
+        ("applicability.json", put("covariance", 0, 0, value=-5.0), "not positive definite"),
+        ("applicability.json", put("measured", value=[1.0]), "positions or shares"),
+        ("model.json", put("columns", 0, value="no_such_column"), "no_such_column"),
+        ("model.json", put("columns", value=[]), "0 columns"),
+        ("model.json", put("scale", value="other"), "scale 'other'"),
+        ("model.json", put("importance", value=[]), "another width"),
+        ("model.json", put("location_weights", value=[]), "another width"),
+        ("model.json", put("location_weights", value=[0.5, 0.5]), "KeyError('location1')"),
+        ("model.json", put("error", "constant", value=-1.0), "an error that is not above 0"),
+        ("model.json", put("error", "constant", value=INFINITY), "Infinity is not a number in JSON"),
+        ("model.json", put("versions", value=[]), "'list' object has no attribute 'items'"),
+        ("model.json", lambda table: table.pop("name") and None, "KeyError('name')"),
+        ("card.json", lambda _: 5, "card.json: "),
+        ("golden.json", lambda _: [], "golden answers differ: there is none"),
+        ("golden.json", lambda _: {"record": 1}, "golden.json: "),
+        ("golden.json", put(0, "record", value={"visits": []}), "golden.json: "),
+        ("golden.json", put(0, "answer", value=[]), "golden.json: "),
+        ("golden.json", shift(0, "answer", "progression_rate"), "record 0: progression_rate"),
+        ("golden.json", shift(2, "answer", "contributions", 0, "points_per_month"), "record 2: contrib"),
+        ("golden.json", put(1, "answer", "outcome", value="abstained"), "record 1: outcome"),
+        ("golden.json", put(1, "record", "sex", value="other"), "golden.json: "),
+    ],
+)
+def test_forged_contents(folder: Path, name: str, change: Callable[[Any], Any], says: str) -> None:
+    edit(folder, name, change)
+    with pytest.raises(Refused) as refused:
+        load_pack(folder)
+    text = str(refused.value)
+    assert says in text
+    assert name in text or "model.json" in text  # widths are compared where the columns are read
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("model.json", shift("location_weights", 0)),
+        ("model.json", put("statement", value="Trained on patients.")),
+        ("model.json", lambda table: table["columns"].reverse()),
+        ("calibration.json", lambda table: {"residuals": [1.001 * residual for residual in table["residuals"]]}),
+        ("applicability.json", put("limit", value=-100.0)),
+    ],
+)
+def test_a_pack_that_answers_otherwise_is_refused(folder: Path, name: str, change: Callable[[Any], Any]) -> None:
+    """Whole and well formed, but not the model that was evaluated: the golden answers tell."""
+    edit(folder, name, change)
+    with pytest.raises(Refused, match=r"golden\.json: golden answers differ: record 0"):
+        load_pack(folder)
+
+
+def test_a_swapped_model_does_not_pass(trained: Trained, folder: Path) -> None:
+    """Another model under the golden answers of this one."""
+    made = contents(trained)
+    other = replace(made, fitted=replace(made.fitted, residuals=made.fitted.residuals * 2))
+    elsewhere = folder.with_name("other")
+    write_pack(elsewhere, other)
+    shutil.copy(elsewhere / "calibration.json", folder / "calibration.json")
+    seal(folder)
+    with pytest.raises(Refused, match="golden answers differ"):
+        load_pack(folder)
+
+
+def test_records_of_the_cohort_survive_json(trained: Trained) -> None:
+    """What goes over a wire is what was trained on: the answer to the composed record is the same."""
+    from datetime import date
+
+    from features.parse import parse_record
+
+    for example in trained.run.cohort.examples[:20]:
+        sent = json.loads(json.dumps(compose(example.record)))
+        predictor = trained.pack.predictor
+        assert predictor.predict(parse_record(sent, today=date.max)) == predictor.predict(example.record)

@@ -1,0 +1,243 @@
+"""The schemas hold for what the service takes and gives; a small evaluator of our own reads them."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import Any
+
+import httpx
+import pytest
+
+from features.parse import parse_record
+from features.problem import Rejected
+from features.vocabulary import vocabulary
+from model.pack import Pack
+from service.answer_schema import ABSTENTION, PREDICTION, PROBLEM
+from service.example import make_examples
+from service.schema import record_schema
+
+TYPES: dict[str, Callable[[object], bool]] = {
+    "object": lambda v: isinstance(v, dict),
+    "array": lambda v: isinstance(v, list),
+    "string": lambda v: isinstance(v, str),
+    "number": lambda v: isinstance(v, (int, float)) and not isinstance(v, bool),
+    "integer": lambda v: isinstance(v, (int, float)) and not isinstance(v, bool) and float(v).is_integer(),
+    "null": lambda v: v is None,
+}
+UNDERSTOOD = {
+    *("type", "enum", "const", "minimum", "maximum", "maxLength", "pattern", "minItems", "maxItems", "items"),
+    *("properties", "required", "additionalProperties", "oneOf", "not", "$ref"),
+    *("$schema", "$id", "title", "description", "format"),
+}
+
+
+def faults(schema: Any, value: Any, whole: Any, at: str = "") -> Iterator[str]:
+    """Where ``value`` breaks ``schema``; draft 2020-12 as far as our schemas use it."""
+    assert set(schema) <= UNDERSTOOD, set(schema) - UNDERSTOOD
+    if "$ref" in schema:
+        yield from faults(whole["components"]["schemas"][schema["$ref"].rpartition("/")[2]], value, whole, at)
+    kinds = schema.get("type", [])
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    if kinds and not any(TYPES[kind](value) for kind in kinds):
+        yield f"{at}: type"
+    if ("enum" in schema and value not in schema["enum"]) or value != schema.get("const", value):
+        yield f"{at}: enum"
+    if TYPES["number"](value) and not schema.get("minimum", value) <= value <= schema.get("maximum", value):
+        yield f"{at}: range"
+    if isinstance(value, str):
+        yield from [f"{at}: length"] * (len(value) > schema.get("maxLength", len(value)))
+        yield from [f"{at}: pattern"] * (not re.search(schema.get("pattern", ""), value))
+    if isinstance(value, list):
+        yield from [f"{at}: few"] * (len(value) < schema.get("minItems", 0))
+        yield from [f"{at}: many"] * (len(value) > schema.get("maxItems", len(value)))
+        for position, item in enumerate(value):
+            yield from faults(schema.get("items", {}), item, whole, f"{at}[{position}]")
+    if isinstance(value, dict):
+        yield from faults_of_keys(schema, value, whole, at)
+    if "oneOf" in schema and sum(not any(faults(s, value, whole, at)) for s in schema["oneOf"]) != 1:
+        yield f"{at}: oneOf"
+    if "not" in schema and not any(faults(schema["not"], value, whole, at)):
+        yield f"{at}: not"
+
+
+def faults_of_keys(schema: Any, value: dict[str, Any], whole: Any, at: str) -> Iterator[str]:
+    known = schema.get("properties", {})
+    yield from (f"{at}.{key}: required" for key in schema.get("required", ()) if key not in value)
+    for key, item in value.items():
+        if key in known:
+            yield from faults(known[key], item, whole, f"{at}.{key}")
+        elif schema.get("additionalProperties") is False:
+            yield f"{at}.{key}: unknown"
+
+
+def accepted(record: object) -> bool:
+    try:
+        parse_record(record, today=date(2026, 1, 1))
+    except Rejected:
+        return False
+    return True
+
+
+def at(visit: dict[str, object], **record: object) -> dict[str, object]:
+    return {**record, "visits": [{"measurements": {}, **visit}]}
+
+
+MONTH = {"months_since_onset": {"value": 20, "unit": "mo"}}
+OTHER_MONTH = {"months_since_onset": {"value": 26, "unit": "mo"}}
+DATED = {"date": "2025-03-01"}
+CRP = {"value": 8.2, "unit": "mg/L"}
+
+# What schema and parser both judge, and must judge alike.
+RECORDS = [
+    at(MONTH),
+    at(MONTH, sex="female", onset_site="bulbar", c9orf72="normal", reference="x" * 128),
+    at({**MONTH, "measurements": {"crp": CRP}}),
+    at({**MONTH, "measurements": {"crp": {**CRP, "comparator": "<"}}}),
+    at({**MONTH, "measurements": {"crp": {"value": 0.82, "unit": "mg/dL"}}}),
+    at({**MONTH, "measurements": {"alsfrs_r_total": {"value": 40, "unit": "{score}"}}}),
+    at({**MONTH, "measurements": {"alsfrs_r_total": {"value": 40.0, "unit": "{score}"}}}),
+    at(
+        {
+            **MONTH,
+            "measurements": {"treg_suppression": {"value": 50, "unit": "%", "treg_responder_ratio": "1:2"}},
+        }
+    ),
+    at(DATED, onset_date="2024-01-01", age={"value": 61, "unit": "a"}),
+    at({**MONTH, "riluzole": "yes"}),
+    {"visits": [{"measurements": {}, **MONTH}, {"measurements": {}, **OTHER_MONTH}]},
+    # and not
+    [],
+    None,
+    {},
+    {"visits": []},
+    {"visits": None},
+    at(MONTH, sex="f"),
+    at(MONTH, sex=None),
+    at(MONTH, patient="x"),
+    at(MONTH, reference="x" * 129),
+    at(MONTH, age=61),
+    at(MONTH, age={"value": 61, "unit": "a", "comparator": "<"}),
+    at(DATED),
+    at({}),
+    at({**DATED, **MONTH}, onset_date="2024-01-01"),
+    at({"date": "1 March 2025"}, onset_date="2024-01-01"),
+    {
+        "onset_date": "2024-01-01",
+        "visits": [{"measurements": {}, **MONTH}, {"measurements": {}, "date": "2025-12-01"}],
+    },
+    {"visits": [MONTH]},
+    at({**MONTH, "measurements": []}),
+    at({**MONTH, "measurements": {"crp": 8.2}}),
+    at({**MONTH, "measurements": {"crp": {"value": 8.2}}}),
+    at({**MONTH, "measurements": {"crp": {"unit": "mg/L"}}}),
+    at({**MONTH, "measurements": {"crp": {**CRP, "unit": "g/L"}}}),
+    at({**MONTH, "measurements": {"crp": {**CRP, "value": "8.2"}}}),
+    at({**MONTH, "measurements": {"crp": {**CRP, "value": True}}}),
+    at({**MONTH, "measurements": {"crp": {**CRP, "comparator": "<="}}}),
+    at({**MONTH, "measurements": {"crp": {**CRP, "assay": "x"}}}),
+    at({**MONTH, "measurements": {"crp_mg_l": CRP}}),
+    at({**MONTH, "measurements": {"age": {"value": 61, "unit": "a"}}}),
+    at({**MONTH, "measurements": {"alsfrs_r_total": {"value": 40.5, "unit": "{score}"}}}),
+    at({**MONTH, "measurements": {"alsfrs_r_total": {"value": 49, "unit": "{score}"}}}),
+    at({**MONTH, "measurements": {"treg_suppression": {"value": 50, "unit": "%"}}}),
+]
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: str(record)[:90])
+def test_schema_and_parser_judge_alike(record: object) -> None:
+    assert (list(faults(record_schema(), record, None)) == []) == accepted(record)
+
+
+def test_both_judgements_occur() -> None:
+    assert {accepted(record) for record in RECORDS} == {True, False}
+    assert sum(map(accepted, RECORDS)) == 11
+
+
+def test_the_schema_knows_the_whole_vocabulary() -> None:
+    schema: Any = record_schema()
+    visit = schema["properties"]["visits"]["items"]["properties"]
+    names = {*schema["properties"], *visit, *visit["measurements"]["properties"]}
+    words = vocabulary()
+    assert names >= {*words.quantities, *words.categories}
+    for name, quantity in words.quantities.items():
+        holder = (
+            visit["measurements"]["properties"] if quantity.level == "visit" else {**schema["properties"], **visit}
+        )
+        assert holder[name]["properties"]["unit"]["enum"] == list(quantity.units)
+        assert holder[name]["additionalProperties"] is False
+        assert {"value", "unit"} <= set(holder[name]["required"])
+
+
+def test_golden_records_are_valid(pack: Pack) -> None:
+    for golden in pack.golden:
+        assert list(faults(record_schema(), golden.record, None)) == []
+
+
+def test_the_served_schema_is_that_of_the_parser(client: httpx.Client) -> None:
+    response = client.get("/v1/schema")
+    assert response.headers["content-type"] == "application/schema+json"
+    assert response.json() == record_schema()
+    assert response.json()["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def test_answers_and_problems_are_of_their_schemas(client: httpx.Client, pack: Pack) -> None:
+    examples = make_examples(pack)
+    assert examples.prediction is not None
+    for example in (examples.prediction, examples.brief, examples.abstention):
+        answer = client.post("/v1/predict", json=example.record).json()
+        schema = ABSTENTION if answer["outcome"] == "abstained" else PREDICTION
+        assert list(faults(schema, answer, None)) == []
+    assert list(faults(PROBLEM, client.post("/v1/predict", json={}).json(), None)) == []
+    assert list(faults(PROBLEM, client.get("/nope").json(), None)) == []
+
+
+def test_the_openapi_document_is_complete(client: httpx.Client) -> None:
+    document = client.get("/openapi.json").json()
+    assert document["openapi"].startswith("3.1.")
+    for path, methods in document["paths"].items():
+        for method in methods:
+            response = client.request(method, path, json={} if method == "post" else None)
+            assert str(response.status_code) in methods[method]["responses"]
+            assert response.headers["content-type"].split(";")[0] in {
+                media for r in methods[method]["responses"].values() for media in r["content"]
+            }
+
+
+def test_openapi_examples_are_true(client: httpx.Client, pack: Pack) -> None:
+    document = client.get("/openapi.json").json()
+    predict = document["paths"]["/v1/predict"]["post"]
+    body = predict["requestBody"]["content"]["application/json"]
+    answers = predict["responses"]["200"]["content"]["application/json"]
+    assert set(body["examples"]) == {"brief", "prediction", "abstained"}
+    for name, example in body["examples"].items():
+        assert list(faults(body["schema"], example["value"], document)) == []
+        answer = client.post("/v1/predict", json=example["value"]).json()
+        assert list(faults(answers["schema"], answer, document)) == []
+        if name in answers["examples"]:
+            assert answers["examples"][name]["value"] == answer
+            assert answer["pack"]["id"] == pack.id
+
+
+def test_openapi_problem_examples_are_true(client: httpx.Client, pack: Pack) -> None:
+    examples = make_examples(pack)
+    record = examples.brief.record
+    json_type = {"content-type": "application/json"}
+    sent = {
+        "400": client.post("/v1/predict", content=examples.malformed_body, headers=json_type),
+        "413": client.post("/v1/predict", content=b" " * (256 * 1024 + 1), headers=json_type),
+        "415": client.post("/v1/predict", content=b"{}", headers={"content-type": "text/plain"}),
+        "422": client.post("/v1/predict", json=examples.rejected_record),
+    }
+    assert accepted(record)
+    document = client.get("/openapi.json").json()
+    responses = document["paths"]["/v1/predict"]["post"]["responses"]
+    assert set(responses) == {"200", "500", *sent}
+    for status, response in sent.items():
+        content = responses[status]["content"]["application/problem+json"]
+        (example,) = content["examples"].values()
+        assert list(faults(content["schema"], example["value"], document)) == []
+        assert response.status_code == int(status)
+        assert {**response.json(), "instance": ""} == {**copy.deepcopy(example["value"]), "instance": ""}
