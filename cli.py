@@ -102,6 +102,32 @@ def train(
     click.echo(_summary(made))
 
 
+@main.command("evaluate")
+@click.argument("cohort_file", metavar="COHORT", type=FILE)
+@click.option("--mapping", type=FILE, help="TOML file that adapts other headers, units and codes.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for worth.json and worth.png."
+)
+def evaluate_markers(cohort_file: Path, mapping: Path | None, seed: int, out: Path | None) -> None:
+    """Say what each marker is worth in COHORT: cross-validated, with and without it, on the same patients."""
+    from training.cohort import CohortError, read_cohort
+    from training.examples import examples_of
+    from training.mapping import MappingError
+    from training.worth import worth
+    from training.worth_report import as_text, write
+
+    try:
+        cohort = read_cohort(cohort_file, mapping)
+        found = worth(examples_of(cohort), seed=seed, progress=lambda text: click.echo(f"  {text}", err=True))
+    except (CohortError, MappingError) as error:
+        raise Fault(str(error)) from error
+    click.echo(as_text(found, cohort.name, simulated=cohort.simulated))
+    if out is not None:
+        write(found, cohort.name, out, simulated=cohort.simulated)
+        click.echo(f"\nWritten: {out / 'worth.json'}, {out / 'worth.png'}")
+
+
 @main.command()
 @click.argument("reference", default=DEFAULT_MODEL)
 @click.option("--tracking-uri", help="MLflow store; default MLFLOW_TRACKING_URI, else mlruns/mlflow.db here.")

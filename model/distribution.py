@@ -18,6 +18,16 @@ SLOW_BELOW, FAST_ABOVE = 0.5, 1.0  # points/month: slow < 0.5 <= intermediate <=
 _FUZZ = 1e-9  # (m + 1) * q is a whole number if it is one but for rounding: 20 * (1 - 0.9) / 2
 
 
+def band_of(rate: ArrayLike) -> NDArray[np.int64]:
+    """The band of each rate: 0 slow (< 0.5), 1 intermediate (0.5 to 1.0, both included), 2 fast (> 1.0 points/month).
+
+    >>> band_of([0.49, 0.5, 1.0, 1.01]).tolist()
+    [0, 1, 1, 2]
+    """
+    rates = np.asarray(rate, dtype=np.float64)
+    return (rates >= SLOW_BELOW).astype(np.int64) + (rates > FAST_ABOVE)
+
+
 @dataclass(frozen=True, eq=False)
 class PredictiveDistribution:
     """The rate of n patients, in points/month; positive is faster decline.

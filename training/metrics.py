@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.distribution import FAST_ABOVE, SLOW_BELOW
+from model.distribution import band_of
 from model.predictor import BANDS
 
 Floats = NDArray[np.float64]
@@ -52,7 +52,7 @@ def metrics(observed: Floats, forecasts: Forecasts) -> dict[str, float]:
 
 def by_band(observed: Floats, forecasts: Forecasts) -> Mapping[str, dict[str, float]]:
     """The same by the band of the predicted rate, for bands with at least 20 forecasts."""
-    bands = np.digitize(forecasts.rate, [SLOW_BELOW, math.nextafter(FAST_ABOVE, math.inf)])
+    bands = band_of(forecasts.rate)
     found: dict[str, dict[str, float]] = {}
     for position, band in enumerate(BANDS):
         inside = bands == position

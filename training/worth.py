@@ -1,0 +1,208 @@
+"""What each marker is worth: the same cross-validation with and without it, on the same patients and folds.
+
+Two questions. What does a marker add to what is already there (a ladder, from the clinical picture up)? And what is
+lost when it alone is taken away from everything? Differences are paired by patient; their intervals come from a
+bootstrap of patients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.matrix import DesignMatrix
+from model.distribution import band_of
+from training.evaluation import MODEL, Evaluation, evaluate
+from training.examples import Examples
+from training.fit import regressor_for
+from training.progress import Progress, silent
+
+Floats = NDArray[np.float64]
+
+RESAMPLES = 2000
+LEVEL = 0.95
+
+MARKERS: dict[str, tuple[str, ...]] = {
+    "blood count (NLR)": ("leukocytes", "neutrophils", "lymphocytes", "monocytes", "nlr", "cd8_count"),
+    "acute phase": ("crp", "ferritin", "albumin", "lbp", "scd14"),
+    "cytokines": ("il6", "tnf_alpha", "il1_beta", "il17a", "ifn_gamma", "il10", "ccl2"),
+    "NfL": ("nfl", "pnfh"),
+    "Treg count": ("treg_count", "treg_pct_cd4", "cd4_count"),
+    "Treg suppression": ("treg_suppression", "foxp3_expression"),
+    "other laboratory values": ("creatinine", "uric_acid", "chit1"),
+}
+"""The rungs of the ladder, each a name and its quantities; what is in none of them is the clinical picture."""
+CLINICAL = "clinical picture"
+EVERYTHING = "everything"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A figure with a marker minus the same without it: the estimate and its 95 % bootstrap interval."""
+
+    estimate: float
+    lower: float
+    upper: float
+
+    @property
+    def clear(self) -> bool:
+        """Whether the interval leaves zero out."""
+        return self.lower > 0 or self.upper < 0
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What changes when a marker joins: RMSE, R2, interval width and score, coverage, and how often the band does."""
+
+    marker: str
+    joins: str  # what it joins: the rungs below it, or everything else
+    patients: int  # who have it
+    examples: int  # index visits that have it
+    differences: Mapping[str, Difference]
+    relative_width: Difference  # of the mean interval width, as a share of the width without the marker
+    band_changes: float  # share of index visits whose predicted band is another
+
+    @property
+    def sentence(self) -> str:
+        """It in one plain sentence."""
+        width, rmse = self.relative_width, self.differences["rmse"]
+        effect = "narrows" if width.estimate < 0 else "widens"
+        told = (
+            f"In this cohort, {self.marker} {effect} the 90 % interval by {abs(width.estimate):.1%} "
+            f"({LEVEL:.0%} interval {-width.upper:.1%} to {-width.lower:.1%} narrower) "
+            f"and changes the RMSE by {rmse.estimate:+.4f} ({rmse.lower:+.4f} to {rmse.upper:+.4f}) "
+            f"when it joins {self.joins}"
+        )
+        return told + ("." if rmse.clear else "; for the RMSE that cannot be told from no change.")
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """The ladder, the leave-one-outs, the markers that the cohort does not have, and the figures of every set."""
+
+    ladder: tuple[Comparison, ...]
+    left_out: tuple[Comparison, ...]
+    absent: tuple[str, ...]
+    overall: Mapping[str, Mapping[str, float]]  # metrics by set of markers
+
+
+def worth(
+    examples: Examples, *, n_folds: int = 5, seed: int = 0, resamples: int = RESAMPLES, progress: Progress = silent
+) -> Worth:
+    """Evaluate the ladder and the leave-one-outs on one cohort."""
+    has = {marker: _columns(examples.matrix, marker) for marker in MARKERS}
+    present = [marker for marker, columns in has.items() if columns]
+    clinical = tuple(c for c in examples.matrix.columns if not any(c in columns for columns in has.values()))
+    evaluations: dict[tuple[str, ...], Evaluation] = {}
+
+    def evaluated(columns: tuple[str, ...], name: str) -> Evaluation:
+        if columns not in evaluations:
+            part = _only(examples, columns)
+            evaluations[columns] = evaluate(
+                part, lambda: regressor_for(part.matrix, seed), n_folds=n_folds, seed=seed
+            )
+            progress(f"{name}: {len(columns)} features")
+        return evaluations[columns]
+
+    rungs = [clinical]
+    overall = {CLINICAL: evaluated(clinical, CLINICAL).overall[MODEL]}
+    ladder, left_out = [], []
+    for marker in present:
+        rungs.append(_ordered(examples, {*rungs[-1], *has[marker]}))
+        name = EVERYTHING if marker == present[-1] else f"+ {marker}"
+        overall[name] = evaluated(rungs[-1], name).overall[MODEL]
+    everything = rungs[-1]
+    draws = _draws(examples, resamples, seed)
+    for marker, below, above in zip(present, rungs[:-1], rungs[1:], strict=True):
+        joins = f"the {CLINICAL}" if below == clinical else "what stands above it"
+        pair = evaluated(below, marker), evaluated(above, marker)
+        ladder.append(_compare(marker, joins, examples, has[marker], *pair, draws))
+    for marker in present:
+        rest = tuple(column for column in everything if column not in has[marker])
+        name = f"{EVERYTHING} minus {marker}"
+        overall[name] = evaluated(rest, name).overall[MODEL]
+        pair = evaluated(rest, name), evaluated(everything, EVERYTHING)
+        left_out.append(_compare(marker, "everything else", examples, has[marker], *pair, draws))
+    absent = tuple(marker for marker in MARKERS if not has[marker])
+    return Worth(tuple(ladder), tuple(left_out), absent, overall)
+
+
+def _columns(matrix: DesignMatrix, marker: str) -> tuple[str, ...]:
+    """The columns of a matrix that are made of a marker's quantities."""
+    return tuple(feature.column for feature in matrix.features if feature.quantity in MARKERS[marker])
+
+
+def _ordered(examples: Examples, columns: set[str]) -> tuple[str, ...]:
+    return tuple(column for column in examples.matrix.columns if column in columns)
+
+
+def _only(examples: Examples, columns: tuple[str, ...]) -> Examples:
+    at = [examples.matrix.columns.index(column) for column in columns]
+    matrix = DesignMatrix(columns, examples.matrix.scale)
+    return Examples(matrix, examples.X[:, at], examples.y, examples.standard_error, examples.patient, examples.site)
+
+
+def _draws(examples: Examples, resamples: int, seed: int) -> Floats:
+    """How often each patient is drawn in each resample, (resamples, patients)."""
+    patients = len(np.unique(examples.patient))
+    generator = np.random.default_rng(seed)
+    return generator.multinomial(patients, np.full(patients, 1.0 / patients), size=resamples).astype(np.float64)
+
+
+def _compare(
+    marker: str,
+    joins: str,
+    examples: Examples,
+    columns: tuple[str, ...],
+    without: Evaluation,
+    with_it: Evaluation,
+    draws: Floats,
+) -> Comparison:
+    _, whose = np.unique(examples.patient, return_inverse=True)
+    figures = [_figures(found, whose, draws) for found in (without, with_it)]
+    at = [examples.matrix.columns.index(column) for column in columns]
+    having = ~np.isnan(examples.X[:, at]).all(axis=1)
+    bands = [band_of(found.forecasts[MODEL].rate) for found in (without, with_it)]
+    return Comparison(
+        marker=marker,
+        joins=joins,
+        patients=len(np.unique(examples.patient[having])),
+        examples=int(having.sum()),
+        differences={key: _difference(figures[1][key] - figures[0][key]) for key in figures[0]},
+        relative_width=_difference(figures[1]["interval_width"] / figures[0]["interval_width"] - 1.0),
+        band_changes=float(np.mean(bands[0] != bands[1])),
+    )
+
+
+def _difference(values: Floats) -> Difference:
+    """From the figure on the cohort itself (first) and on the resamples."""
+    tail = (1.0 - LEVEL) / 2.0
+    lower, upper = np.quantile(values[1:], [tail, 1.0 - tail])
+    return Difference(float(values[0]), float(lower), float(upper))
+
+
+def _figures(found: Evaluation, whose: NDArray[np.intp], draws: Floats) -> dict[str, Floats]:
+    """Each metric on the cohort (first) and on every resample of its patients, (1 + resamples,)."""
+    forecast, observed = found.forecasts[MODEL], found.observed
+    lower, upper = forecast.interval[:, 0], forecast.interval[:, 1]
+    outside = np.maximum(lower - observed, 0.0) + np.maximum(observed - upper, 0.0)
+    weights = np.vstack([np.ones(draws.shape[1]), draws])
+
+    def mean(values: Floats) -> Floats:
+        sums = weights @ np.bincount(whose, values)
+        counts: Floats = weights @ np.bincount(whose).astype(np.float64)
+        return np.asarray(sums / counts, dtype=np.float64)
+
+    squared = mean((observed - forecast.rate) ** 2)
+    spread = mean(observed**2) - mean(observed) ** 2
+    alpha = 1.0 - forecast.coverage
+    return {
+        "rmse": np.sqrt(squared),
+        "r2": 1.0 - squared / spread,
+        "coverage": mean((outside == 0.0).astype(np.float64)),
+        "interval_width": mean(upper - lower),
+        "interval_score": mean(upper - lower + 2.0 / alpha * outside),
+    }
