@@ -49,6 +49,7 @@ def train(
 
     Raises:
         CohortError, MappingError: the cohort or its mapping cannot be used. Nothing is logged then.
+        StoreError: the tracking store cannot be opened.
     """
     cohort = read_cohort(cohort_path, mapping_path, index_visits=index_visits)
     report = cohort.report
@@ -115,7 +116,7 @@ def _log_documents(cohort: Cohort, fitted: Fitted) -> None:
 
     from training.plots import plots
 
-    title = f"{cohort.name}{' (SIMULATED)' if cohort.simulated else ''}, cross-validated"
+    title = f"{cohort.name}{' (SIMULATED)' if cohort.simulated else ''}"
     mlflow.log_dict(json.loads(json.dumps(asdict(cohort.report))), "cohort_report.json")
     mlflow.log_dict(dict(fitted.contents.card), "card.json")
     contents = fitted.contents
