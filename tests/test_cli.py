@@ -124,6 +124,15 @@ def test_a_cohort_of_another_ending_is_not_written(tmp_path: Path, name: str) ->
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_cohort_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", "utf-8")
+    assert "file" in fault(run("cohort", "simulate", "--patients", 2, "--out", tmp_path / "file" / "c.csv"))
+    (tmp_path / "c.csv").mkdir()
+    result = run("cohort", "simulate", "--patients", 2, "--out", tmp_path / "c.csv")
+    assert result.exit_code == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.csv", "file"]
+
+
 @pytest.mark.parametrize(
     "arguments", [["--patients", "0"], ["--patients", "many"], ["--seed", "-1"], []], ids=" ".join
 )

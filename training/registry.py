@@ -76,7 +76,7 @@ def version_of(reference: str) -> Version:
 def pull(reference: str, uri: str | None = None, packs: Path = PACKS) -> tuple[Path, Pack]:
     """Fetch the pack of a registered model as plain files, verify it, and place it in its own folder.
 
-    The folder is ``packs/<pack id>``; where the reference has an alias, the link ``packs/<alias>`` points to it.
+    The folder is ``packs/<pack id>``; where the reference has an alias, ``packs/<name>@<alias>`` links to it.
     The pack must have the id that was registered with it: the artifact store alone is not trusted.
 
     Raises:
@@ -93,7 +93,7 @@ def pull(reference: str, uri: str | None = None, packs: Path = PACKS) -> tuple[P
     pack = load_pack(target, expected_id=version.pack_id)
     asked = _REFERENCE.fullmatch(reference)
     if asked is not None and asked["alias"]:
-        _link(packs / asked["alias"], target)
+        _link(packs / f"{version.name}@{asked['alias']}", target)
     return target, pack
 
 

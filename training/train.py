@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from training.cohort import Cohort, IndexVisits, read_cohort
 from training.evaluation import MODEL
 from training.fit import Fitted, fit
 from training.progress import Progress, silent
-from training.registry import PACK_TAG, Version, give_aliases
+from training.registry import PACK_TAG, RegistryError, Version, give_aliases
 from training.signature import input_example, signature_for
 from training.tracking import open_store
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from mlflow.models.model import ModelInfo
 
 DEFAULT_NAME = "als-progression"
+NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +51,16 @@ def train(
 
     Raises:
         CohortError, MappingError: the cohort or its mapping cannot be used. Nothing is logged then.
+        RegistryError: the name cannot be one of the registry. StoreError: the store cannot be opened.
         StoreError: the tracking store cannot be opened.
     """
+    if not NAME.fullmatch(name):
+        raise RegistryError(f"name = {name!r} is not of letters, digits, dot, dash and underscore; choose another")
     cohort = read_cohort(cohort_path, mapping_path, index_visits=index_visits)
+    uri = open_store(tracking_uri)  # before the work, so that a store that cannot be had costs nothing
     report = cohort.report
     progress(f"{report.rows} rows, {report.patients} patients, {report.patients_with_outcome} with an outcome")
     fitted = fit(cohort, name=name, seed=seed, progress=progress)
-    uri = open_store(tracking_uri)
     import mlflow
 
     with (
