@@ -44,7 +44,7 @@ class Case:
 
 def _important_missing(case: Case) -> list[Caution]:
     """Inputs that weigh much alone, or the weightiest of many that together weigh as much as all that is there."""
-    gaps = [at for at in np.argsort(case.importance, kind="stable")[::-1] if np.isnan(case.row[at])]
+    gaps = [at for at in np.argsort(-np.array(case.importance), kind="stable") if np.isnan(case.row[at])]
     heavy = [at for at in gaps if case.importance[at] >= IMPORTANT_SHARE]
     together = sum(case.importance[at] for at in gaps)
     if together >= MOST_MISSING_SHARE:

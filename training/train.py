@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from model.pack import load_pack, write_pack
 from training.cohort import Cohort, IndexVisits, read_cohort
 from training.evaluation import MODEL
-from training.fit import Fitted, fit
+from training.fit import Fitted, fit, require_enough
 from training.progress import Progress, silent
 from training.registry import PACK_TAG, RegistryError, Version, give_aliases
 from training.signature import input_example, signature_for
@@ -57,6 +57,7 @@ def train(
     if not NAME.fullmatch(name):
         raise RegistryError(f"name = {name!r} is not of letters, digits, dot, dash and underscore; choose another")
     cohort = read_cohort(cohort_path, mapping_path, index_visits=index_visits)
+    require_enough(cohort)
     uri = open_store(tracking_uri)  # before the work, so that a store that cannot be had costs nothing
     report = cohort.report
     progress(f"{report.rows} rows, {report.patients} patients, {report.patients_with_outcome} with an outcome")

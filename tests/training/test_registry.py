@@ -60,7 +60,7 @@ def test_pull_fetches_verifies_and_links(trained: Trained, tmp_path: Path, refer
     assert {path.name for path in folder.iterdir()} == {*FILES, MANIFEST}
     assert pack.id == version_of(f"models:/{NAME}{reference}").pack_id
     links = {path.name: path.resolve() for path in packs.iterdir() if path.is_symlink()}
-    assert links == ({reference[1:]: folder.resolve()} if reference.startswith("@") else {})
+    assert links == ({f"{NAME}{reference}": folder.resolve()} if reference.startswith("@") else {})
     assert {path.name for path in packs.iterdir()} == {pack.id, *links}  # no scratch is left
 
 
@@ -138,8 +138,8 @@ def test_an_alias_that_moves_moves_its_link(trained: Trained, tmp_path: Path) ->
     client.set_registered_model_alias(NAME, "canary", "2")
     folder, _ = pull(f"models:/{NAME}@canary", trained.run.tracking_uri, tmp_path)
     client.delete_registered_model_alias(NAME, "canary")
-    assert (tmp_path / "canary").resolve() == folder.resolve()
-    assert not (tmp_path / "canary").readlink().is_absolute()  # the folder can be moved as a whole
+    assert (tmp_path / f"{NAME}@canary").resolve() == folder.resolve()
+    assert not (tmp_path / f"{NAME}@canary").readlink().is_absolute()  # the folder can be moved as a whole
 
 
 @pytest.mark.parametrize(
