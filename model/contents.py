@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -17,13 +17,13 @@ from features.matrix import DesignMatrix
 from model.answer import PackRef
 from model.applicability import Applicability, Knots
 from model.canonical import canonical_json
+from model.copula import Copula
 from model.fitted import CopulaPart, FittedModel, Part, ScaleModel, TreePart
 from model.golden import GoldenAnswer, golden_answers
 from model.predictor import Predictor
 from model.tables import TreeTables
 
-Arrays = dict[str, NDArray[Any]]
-PARTS: dict[str, Callable[[float, Arrays], Part]] = {made.kind: made.from_arrays for made in (TreePart, CopulaPart)}
+Source = TreeTables | Copula  # what a part of the location weighs
 UNBORN = "0" * 64  # the id of a pack whose manifest is not written yet
 LARGEST_TABLES = 2**30  # bytes of all tables, unpacked
 
@@ -87,7 +87,7 @@ def decode(files: Mapping[str, bytes]) -> Contents:
         ValueError: a file does not hold what it should; the text begins with its name.
     """
     with reading("tables.npz"):
-        arrays = _arrays_from_npz(files["tables.npz"])
+        sources = _sources_from_npz(files["tables.npz"])
     with reading("calibration.json"):
         residuals = _residuals(parse_json(files["calibration.json"]))
     with reading("applicability.json"):
@@ -99,8 +99,8 @@ def decode(files: Mapping[str, bytes]) -> Contents:
     with reading("model.json"):
         model = parse_json(files["model.json"])
         columns = tuple(model["columns"])
-        parts = tuple(_part(table, arrays[f"location{i}"]) for i, table in enumerate(model["location"]))
-        scale = _scale_model(model["error"], arrays)
+        parts = tuple(_part(table, sources[f"location{i}"]) for i, table in enumerate(model["location"]))
+        scale = _scale_model(model["error"], sources.get("scale"))
         importance = tuple(_number(share) for share in model["importance"])
         _check_widths(columns, parts, scale, importance, applicability)
         return Contents(
@@ -152,20 +152,21 @@ def _residuals(table: Mapping[str, object]) -> NDArray[np.float64]:
     return residuals
 
 
-def _part(table: Mapping[str, object], arrays: Arrays) -> Part:
-    weight, kind = _number(table["weight"]), str(table["kind"])
-    if weight <= 0:
-        raise ValueError(f"a part of weight {weight}")
-    if kind not in PARTS:
-        raise ValueError(f"a part of kind {kind!r}; known: {sorted(PARTS)}")
-    return PARTS[kind](weight, arrays)
+def _part(table: Mapping[str, object], source: Source) -> Part:
+    weight = _number(table["weight"])
+    part = TreePart(weight, source) if isinstance(source, TreeTables) else CopulaPart(weight, source)
+    if weight <= 0 or part.kind != table["kind"]:
+        raise ValueError(f"a part {dict(table)}, but tables.npz has {part.kind}")
+    return part
 
 
-def _scale_model(table: Mapping[str, object], arrays: Mapping[str, Arrays]) -> ScaleModel:
+def _scale_model(table: Mapping[str, object], tables: Source | None) -> ScaleModel:
     constant, floor = _number(table["constant"]), _number(table["floor"])
     if constant <= 0 or floor <= 0:
         raise ValueError("an error that is not above 0")
-    return ScaleModel(constant, floor, TreeTables.from_arrays(arrays["scale"]) if table["varies"] else None)
+    if isinstance(tables, Copula) or (tables is not None) != table["varies"]:
+        raise ValueError(f"an error {dict(table)} that tables.npz does not have")
+    return ScaleModel(constant, floor, tables)
 
 
 def _check_widths(
@@ -197,16 +198,19 @@ def _tables_to_npz(fitted: FittedModel) -> bytes:
     return buffer.getvalue()
 
 
-def _arrays_from_npz(data: bytes) -> dict[str, Arrays]:
-    """The arrays of each part and of the scale, by its name."""
-    grouped: dict[str, Arrays] = {}
+def _sources_from_npz(data: bytes) -> dict[str, Source]:
+    """What the parts and the scale answer from, by name."""
+    grouped: dict[str, dict[str, NDArray[np.generic]]] = {}
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
         if sum(entry.file_size for entry in archive.zip.infolist()) > LARGEST_TABLES:
             raise ValueError(f"unpacks to more than {LARGEST_TABLES} bytes")
         for key in archive.files:
             name, _, field = key.partition(".")
             grouped.setdefault(name, {})[field] = archive[key]
-    return grouped
+    return {
+        name: Copula.from_arrays(arrays) if "covariance" in arrays else TreeTables.from_arrays(arrays)
+        for name, arrays in grouped.items()
+    }
 
 
 def _applicability_to_json(applicability: Applicability) -> dict[str, object]:

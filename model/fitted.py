@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -54,11 +53,6 @@ class TreePart:
     weight: float
     tables: TreeTables
 
-    @classmethod
-    def from_arrays(cls, weight: float, arrays: Mapping[str, NDArray[Any]]) -> TreePart:
-        """The inverse of `to_arrays`; ValueError if the arrays are not contribution tables."""
-        return cls(weight, TreeTables.from_arrays(arrays))
-
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """All numbers but the weight, as a pack stores them."""
         return self.tables.to_arrays()
@@ -85,11 +79,6 @@ class CopulaPart:
 
     weight: float
     copula: Copula
-
-    @classmethod
-    def from_arrays(cls, weight: float, arrays: Mapping[str, NDArray[Any]]) -> CopulaPart:
-        """The inverse of `to_arrays`; ValueError if the arrays are not a copula."""
-        return cls(weight, Copula.from_arrays(arrays))
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """All numbers but the weight, as a pack stores them."""
