@@ -84,10 +84,11 @@ class Copula:
 
     def _aumann_shapley(self, shares: Integers, spread: Floats) -> tuple[Integers, Integers]:
         score = shares.sum(axis=1) * SCORE_UNIT
-        estimate, base = self._mean(score, spread), self._mean(np.zeros(len(score)), spread)
         flat = np.abs(score) < FLAT
         start, end = np.where(flat, -FLAT, 0.0), np.where(flat, FLAT, score)
-        slope = (self._mean(end, spread) - self._mean(start, spread)) / (end - start)
+        at = np.concatenate([np.zeros_like(score), score, start, end])
+        base, estimate, low, high = self._mean(at, np.tile(spread, 4)).reshape(4, len(score))
+        slope = (high - low) / (end - start)
         values = np.rint(shares * SCORE_UNIT * slope[:, None]).astype(np.int64)
         largest = np.abs(values).argmax(axis=1)
         values[np.arange(len(values)), largest] += estimate - base - values.sum(axis=1)

@@ -94,6 +94,11 @@ class OutcomeScores:
         """
         held = np.clip(scores, self.scores[0], self.scores[-1])
         at = np.minimum(np.searchsorted(self.scores, held, "right") - 1, len(self.scores) - 2)
-        slopes = np.diff(self.values) / np.diff(self.scores)
-        found: Floats = np.minimum(self.values[at] + (held - self.scores[at]) * slopes[at], self.values[at + 1])
+        rise = (held - self.scores[at]) * self._slopes[at]
+        found: Floats = np.minimum(self.values[at] + rise, self.values[at + 1])  # no rounding passes the next knot
         return found
+
+    @cached_property
+    def _slopes(self) -> Floats:
+        slopes: Floats = np.diff(self.values) / np.diff(self.scores)
+        return slopes
