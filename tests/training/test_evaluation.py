@@ -140,7 +140,7 @@ def test_a_canary_that_only_a_leak_could_hear(examples: Examples) -> None:
     leaking = replace(canary, patient=np.arange(len(y)).astype(str))
     grouped, leaked = (evaluate(x, small, n_folds=3, seed=1).overall[MODEL]["r2"] for x in (canary, leaking))
     assert grouped < 0
-    assert leaked > grouped + 0.15  # the canary does sing where visits of a patient are on both sides
+    assert leaked > grouped + 0.1  # the canary does sing where visits of a patient are on both sides
 
 
 def test_the_same_seed_gives_the_same_forecasts(examples: Examples, evaluation: Evaluation) -> None:
