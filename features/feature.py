@@ -62,8 +62,9 @@ def _of(quantity: Quantity) -> list[Feature]:
     if quantity.level == "patient":
         return [last]
     change_unit = f"({quantity.unit})/mo"
+    way = quantity.direction  # else a worse last value could be outweighed by the change that it makes
     return [
         last,
-        Feature(column + CHANGE, f"{label}, change per month", change_unit, group, "change", 0, name),
+        Feature(column + CHANGE, f"{label}, change per month", change_unit, group, "change", way, name),
         Feature(column + DRAWN, f"{label}, months since measured", "mo", group, "drawn", 0, name),
     ]

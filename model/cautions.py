@@ -20,6 +20,8 @@ from model.applicability import Applicability
 
 OLDEST_SCORE_MONTHS = 12.0  # the horizon of the prediction itself: an older score says nothing of the next year
 LARGEST_UNSEEN_SHARE = 0.1  # of all contributions, that may rest on inputs whose absence nobody taught (assumption)
+MOST_MISSING_SHARE = 0.5  # of all contributions: from here on, that little is known is worth a caution (assumption)
+NAMED_MISSING = 5
 IMPORTANT_SHARE = 0.05  # a missing input is worth a caution if it carries at least this share of all contributions
 
 
@@ -41,15 +43,19 @@ class Case:
 
 
 def _important_missing(case: Case) -> list[Caution]:
-    missing = [
-        feature
-        for feature, value, share in zip(case.matrix.features, case.row, case.importance, strict=True)
-        if np.isnan(value) and share >= IMPORTANT_SHARE
-    ]
-    if not missing:
+    """Inputs that weigh much alone, or the weightiest of many that together weigh as much as all that is there."""
+    gaps = [at for at in np.argsort(-np.array(case.importance), kind="stable") if np.isnan(case.row[at])]
+    heavy = [at for at in gaps if case.importance[at] >= IMPORTANT_SHARE]
+    together = sum(case.importance[at] for at in gaps)
+    if together >= MOST_MISSING_SHARE:
+        heavy = gaps[: max(len(heavy), NAMED_MISSING)]
+    if not heavy:
         return []
+    missing = [case.matrix.features[at] for at in heavy]
     names = ", ".join(feature.label for feature in missing)
     words = f"Not available, though it weighs in this model: {names}."
+    if together >= MOST_MISSING_SHARE:
+        words = f"{words} All that is not available makes up {together:.0%} of what this model weighs."
     return [Caution("missing_input", tuple(feature.column for feature in missing), words)]
 
 

@@ -17,11 +17,13 @@ from features.matrix import DesignMatrix
 from model.answer import PackRef
 from model.applicability import Applicability, Knots
 from model.canonical import canonical_json
-from model.fitted import FittedModel, ScaleModel, TreePart
+from model.copula import Copula
+from model.fitted import CopulaPart, FittedModel, Part, ScaleModel, TreePart
 from model.golden import GoldenAnswer, golden_answers
 from model.predictor import Predictor
 from model.tables import TreeTables
 
+Source = TreeTables | Copula  # what a part of the location weighs
 UNBORN = "0" * 64  # the id of a pack whose manifest is not written yet
 LARGEST_TABLES = 2**30  # bytes of all tables, unpacked
 
@@ -33,7 +35,7 @@ class Contents:
     name: str
     matrix: DesignMatrix
     fitted: FittedModel
-    boosters: Mapping[str, bytes]  # XGBoost's JSON: location, and scale where the scale is not constant
+    boosters: Mapping[str, bytes]  # XGBoost's JSON: location and scale, each where trees are in it
     applicability: Applicability
     importance: tuple[float, ...]
     statement: str
@@ -55,7 +57,7 @@ def encode(contents: Contents) -> dict[str, bytes]:
         "name": contents.name,
         "columns": list(contents.matrix.columns),
         "scale": contents.matrix.scale,
-        "location_weights": [part.weight for part in fitted.location],
+        "location": [{"kind": part.kind, "weight": part.weight} for part in fitted.location],
         "error": {"constant": scale.constant, "floor": scale.floor, "varies": scale.tables is not None},
         "importance": list(contents.importance),
         "statement": contents.statement,
@@ -68,7 +70,7 @@ def encode(contents: Contents) -> dict[str, bytes]:
         "calibration.json": canonical_json({"residuals": fitted.residuals.tolist()}),
         "card.json": canonical_json(contents.card),
         "golden.json": canonical_json(golden),
-        "location.json": contents.boosters["location"],
+        "location.json": contents.boosters.get("location", b"null\n"),
         "model.json": canonical_json(model),
         "scale.json": contents.boosters.get("scale", b"null\n"),
         "tables.npz": _tables_to_npz(fitted),
@@ -85,7 +87,7 @@ def decode(files: Mapping[str, bytes]) -> Contents:
         ValueError: a file does not hold what it should; the text begins with its name.
     """
     with reading("tables.npz"):
-        tables = _tables_from_npz(files["tables.npz"])
+        sources = _sources_from_npz(files["tables.npz"])
     with reading("calibration.json"):
         residuals = _residuals(parse_json(files["calibration.json"]))
     with reading("applicability.json"):
@@ -97,10 +99,8 @@ def decode(files: Mapping[str, bytes]) -> Contents:
     with reading("model.json"):
         model = parse_json(files["model.json"])
         columns = tuple(model["columns"])
-        parts = tuple(
-            TreePart(_number(weight), tables[f"location{i}"]) for i, weight in enumerate(model["location_weights"])
-        )
-        scale = _scale_model(model["error"], tables)
+        parts = tuple(_part(table, sources[f"location{i}"]) for i, table in enumerate(model["location"]))
+        scale = _scale_model(model["error"], sources.get("scale"))
         importance = tuple(_number(share) for share in model["importance"])
         _check_widths(columns, parts, scale, importance, applicability)
         return Contents(
@@ -152,22 +152,32 @@ def _residuals(table: Mapping[str, object]) -> NDArray[np.float64]:
     return residuals
 
 
-def _scale_model(table: Mapping[str, object], tables: Mapping[str, TreeTables]) -> ScaleModel:
+def _part(table: Mapping[str, object], source: Source) -> Part:
+    weight = _number(table["weight"])
+    part = TreePart(weight, source) if isinstance(source, TreeTables) else CopulaPart(weight, source)
+    if weight <= 0 or part.kind != table["kind"]:
+        raise ValueError(f"a part {dict(table)}, but tables.npz has {part.kind}")
+    return part
+
+
+def _scale_model(table: Mapping[str, object], tables: Source | None) -> ScaleModel:
     constant, floor = _number(table["constant"]), _number(table["floor"])
     if constant <= 0 or floor <= 0:
         raise ValueError("an error that is not above 0")
-    return ScaleModel(constant, floor, tables["scale"] if table["varies"] else None)
+    if isinstance(tables, Copula) or (tables is not None) != table["varies"]:
+        raise ValueError(f"an error {dict(table)} that tables.npz does not have")
+    return ScaleModel(constant, floor, tables)
 
 
 def _check_widths(
     columns: tuple[str, ...],
-    parts: tuple[TreePart, ...],
+    parts: tuple[Part, ...],
     scale: ScaleModel,
     importance: tuple[float, ...],
     applicability: Applicability,
 ) -> None:
     width = len(columns)
-    wrong = [part.tables.n_features for part in parts if part.tables.n_features != width]
+    wrong = [part.n_features for part in parts if part.n_features != width]
     if not parts or wrong or len(importance) != width:
         raise ValueError(f"{width} columns, but tables or importance of another width")
     if scale.tables is not None and scale.tables.n_features != width + 1:
@@ -178,17 +188,18 @@ def _check_widths(
 
 def _tables_to_npz(fitted: FittedModel) -> bytes:
     arrays: dict[str, NDArray[np.generic]] = {}
-    named = {f"location{i}": part.tables for i, part in enumerate(fitted.location)}
+    named = {f"location{i}": part.to_arrays() for i, part in enumerate(fitted.location)}
     if fitted.scale.tables is not None:
-        named["scale"] = fitted.scale.tables
-    for name, tables in named.items():
-        arrays.update({f"{name}.{key}": value for key, value in tables.to_arrays().items()})
+        named["scale"] = fitted.scale.tables.to_arrays()
+    for name, found in named.items():
+        arrays.update({f"{name}.{key}": value for key, value in found.items()})
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
 
 
-def _tables_from_npz(data: bytes) -> dict[str, TreeTables]:
+def _sources_from_npz(data: bytes) -> dict[str, Source]:
+    """What the parts and the scale answer from, by name."""
     grouped: dict[str, dict[str, NDArray[np.generic]]] = {}
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
         if sum(entry.file_size for entry in archive.zip.infolist()) > LARGEST_TABLES:
@@ -196,7 +207,10 @@ def _tables_from_npz(data: bytes) -> dict[str, TreeTables]:
         for key in archive.files:
             name, _, field = key.partition(".")
             grouped.setdefault(name, {})[field] = archive[key]
-    return {name: TreeTables.from_arrays(arrays) for name, arrays in grouped.items()}
+    return {
+        name: Copula.from_arrays(arrays) if "covariance" in arrays else TreeTables.from_arrays(arrays)
+        for name, arrays in grouped.items()
+    }
 
 
 def _applicability_to_json(applicability: Applicability) -> dict[str, object]:

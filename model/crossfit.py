@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -15,6 +15,7 @@ from model.tables import Rows, TreeTables
 
 Floats = NDArray[np.float64]
 Folds = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 _WORKERS = 2  # each booster fits on one thread
 # From the most shrunken; a large cohort can carry more trees, a small one cannot.
@@ -45,6 +46,17 @@ def grouped_folds(groups: ArrayLike, n_folds: int, seed: int) -> Folds:
     return folds
 
 
+def cross_fitted(estimate: Callable[[Mask, Mask], Floats], folds: Folds) -> Floats:
+    """``estimate(rows of the other folds, rows of this fold)``, put together for all rows: (n, ...)."""
+    masks = [folds == fold for fold in range(int(folds.max()) + 1)]
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        found = list(pool.map(lambda held_out: estimate(~held_out, held_out), masks))
+    out = np.empty((len(folds), *found[0].shape[1:]))
+    for held_out, estimates in zip(masks, found, strict=True):
+        out[held_out] = estimates
+    return out
+
+
 def out_of_fold(
     X: Rows,
     y: Floats,
@@ -56,18 +68,13 @@ def out_of_fold(
     seed: int = 0,
 ) -> Floats:
     """Estimates (n,) of y by boosters that were fitted on the other folds."""
-    estimates = np.empty(len(y))
 
-    def fill(fold: int) -> None:
-        held_out = folds == fold
-        rest = ~held_out
+    def estimate(rest: Mask, held_out: Mask) -> Floats:
         model = fit_booster(X[rest], y[rest], weight[rest], settings, monotone=monotone, seed=seed)
         tables = TreeTables.from_booster_json(model)
-        estimates[held_out] = tables.unit * tables.estimate(X[held_out])
+        return tables.estimate(X[held_out]).astype(np.float64) * tables.unit
 
-    with ThreadPoolExecutor(_WORKERS) as pool:
-        list(pool.map(fill, range(int(folds.max()) + 1)))
-    return estimates
+    return cross_fitted(estimate, folds)
 
 
 def fit_scale(

@@ -3,22 +3,64 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model.copula import Copula
 from model.distribution import PredictiveDistribution
 from model.tables import Rows, TreeTables
 
 Floats = NDArray[np.float64]
 
 
+WEIGHT_STEPS = 64
+"""Weights are whole numbers of 64ths, so that weighted whole numbers of grid units add up exactly in a double."""
+
+
+class Part(Protocol):
+    """A share of the location, and of its contributions, in points/month."""
+
+    @property
+    def kind(self) -> str:
+        """What a pack calls it."""
+
+    @property
+    def weight(self) -> float:
+        """Above 0; the weights of all parts add up to 1."""
+
+    @property
+    def n_features(self) -> int:
+        """The width of a row."""
+
+    def estimate(self, rows: Rows) -> Floats:
+        """(n,), points/month."""
+
+    def contributions(self, rows: Rows) -> Floats:
+        """(n, p + 1), points/month; the last column is the base value. Rows sum to `estimate`."""
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """All numbers but the weight, as a pack stores them."""
+
+
 @dataclass(frozen=True, eq=False)
 class TreePart:
     """Boosted trees with their weight in the location."""
 
+    kind: ClassVar[str] = "trees"
+
     weight: float
     tables: TreeTables
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """All numbers but the weight, as a pack stores them."""
+        return self.tables.to_arrays()
+
+    @property
+    def n_features(self) -> int:
+        """The width of a row."""
+        return self.tables.n_features
 
     def estimate(self, rows: Rows) -> Floats:
         """(n,), points/month."""
@@ -27,6 +69,33 @@ class TreePart:
     def contributions(self, rows: Rows) -> Floats:
         """(n, p + 1), points/month; the last column is the base value."""
         return self.tables.contributions(rows).astype(np.float64) * self.tables.unit * self.weight
+
+
+@dataclass(frozen=True, eq=False)
+class CopulaPart:
+    """A copula regression with its weight in the location. What was not measured has no contribution."""
+
+    kind: ClassVar[str] = "copula"
+
+    weight: float
+    copula: Copula
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """All numbers but the weight, as a pack stores them."""
+        return self.copula.to_arrays()
+
+    @property
+    def n_features(self) -> int:
+        """The width of a row."""
+        return self.copula.n_features
+
+    def estimate(self, rows: Rows) -> Floats:
+        """(n,), points/month."""
+        return self.copula.estimate(rows).astype(np.float64) * self.copula.unit * self.weight
+
+    def contributions(self, rows: Rows) -> Floats:
+        """(n, p + 1), points/month; the last column is the base value."""
+        return self.copula.contributions(rows).astype(np.float64) * self.copula.unit * self.weight
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +122,8 @@ class ScaleModel:
 class FittedModel:
     """Location, scale and residuals: together one predictive distribution per row.
 
-    The location is a sum of parts, each with an `estimate` and `contributions` in points/month that add up; a part
-    of another kind joins by having the same two methods.
+    The location is the sum of its parts. Each adds whole numbers of a power of two, so base value + contributions
+    are the estimate to the last bit.
 
     >>> stump = TreeTables(1, 0, 2, *(np.zeros((0, 1), kind) for kind in ("i4", "f4", "?", "i4")),
     ...                    np.zeros((0, 2, 1), "i4"))
@@ -64,7 +133,7 @@ class FittedModel:
     """
 
     feature_names: tuple[str, ...]  # p, in the order of the columns of rows
-    location: tuple[TreePart, ...]
+    location: tuple[Part, ...]
     scale: ScaleModel
     residuals: Floats  # (m,), ascending: out-of-fold residual / out-of-fold scale
 

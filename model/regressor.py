@@ -17,11 +17,12 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from model.boosting import BoosterSettings, fit_booster
-from model.crossfit import fit_scale, grouped_folds, out_of_fold
+from model.blend import fit_location
+from model.boosting import BoosterSettings
+from model.crossfit import fit_scale, grouped_folds
 from model.distribution import PredictiveDistribution
-from model.fitted import FittedModel, TreePart
-from model.tables import Rows, TreeTables
+from model.fitted import FittedModel
+from model.tables import Rows
 
 Floats = NDArray[np.float64]
 
@@ -29,9 +30,11 @@ Floats = NDArray[np.float64]
 class ProgressionRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Rate of progression, in points/month, from any numeric table; NaN means not measured.
 
-    Fitting cross-fits monotone boosted trees over grouped folds, then a scale model on the absolute out-of-fold
-    residuals, and refits both on all rows. Answers come from contribution tables, never from XGBoost, so what is
-    evaluated is what is served. The same data and ``random_state`` give the same bytes.
+    Fitting cross-fits monotone boosted trees and a Gaussian-copula regression over grouped folds and weights them
+    by their out-of-fold estimates; a scale model learns the blend's absolute out-of-fold residuals; all are
+    refitted on all rows. Answers come from tables of numbers, never from a learner, so what is evaluated is what
+    is served. The same data and ``random_state`` give the same bytes. Where a fold leaves fewer than 40 rows to
+    learn from, or an outcome that does not vary, trees stand alone.
 
     Args:
         monotone: the direction of each feature, 1 (never falls with it), -1 (never rises) or 0, by column name (the
@@ -43,7 +46,8 @@ class ProgressionRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     Attributes:
         model_: the `FittedModel`.
-        booster_json_: XGBoost's JSON of the boosters behind it: ``location``, and ``scale`` unless it is constant.
+        booster_json_: XGBoost's JSON of the boosters behind it: ``location`` if trees have a
+            weight in it, and ``scale`` unless it is constant.
         scale_is_constant_: whether the scale model did not beat a constant and was dropped.
         n_features_in_, feature_names_in_: as of every scikit-learn estimator.
 
@@ -120,12 +124,13 @@ class ProgressionRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         settings = BoosterSettings(**{field.name: getattr(self, field.name) for field in fields(BoosterSettings)})
         names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(X.shape[1])])
         directions = _directions(self.monotone, [str(name) for name in names])
-        estimates = out_of_fold(X, y, weight, folds, settings, monotone=directions, seed=seed)
-        scale, scale_booster, scales = fit_scale(X, estimates, y, weight, folds, seed=seed)
-        booster = fit_booster(X, y, weight, settings, monotone=directions, seed=seed)
-        location = (TreePart(1.0, TreeTables.from_booster_json(booster)),)
-        self.model_ = FittedModel(tuple(map(str, names)), location, scale, np.sort((y - estimates) / scales))
-        self.booster_json_ = {"location": booster}
+        location = fit_location(X, y, weight, folds, settings, directions=directions, seed=seed)
+        scale, scale_booster, scales = fit_scale(X, location.estimates, y, weight, folds, seed=seed)
+        residuals = np.sort((y - location.estimates) / scales)
+        self.model_ = FittedModel(tuple(map(str, names)), location.parts, scale, residuals)
+        self.booster_json_ = {}
+        if location.booster is not None:
+            self.booster_json_["location"] = location.booster
         if scale_booster is not None:
             self.booster_json_["scale"] = scale_booster
         self.scale_is_constant_ = scale_booster is None

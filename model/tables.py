@@ -24,7 +24,7 @@ Rows = NDArray[np.float32] | NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 _ENTRY_BITS = 29  # the largest entry is below 2**29: int32 with two bits to spare
-_BASE_BITS = 51  # base and estimate stay below 2**53, where a double holds every integer
+_BASE_BITS = 44  # base and estimate, in 64ths (`model.fitted.WEIGHT_STEPS`) and with other parts, stay below 2**53
 _CELLS = 1 << 18  # (group, condition, row) cells evaluated at a time: 1 MiB of int32
 
 
@@ -217,6 +217,6 @@ def _quantise(
 
 
 def _finest_grid(largest: float, base: float) -> int:
-    """The exponent e for which largest * 2**e <= 2**29 and base * 2**e <= 2**51."""
+    """The exponent e for which largest * 2**e <= 2**29 and base * 2**e <= 2**44."""
     limits = ((largest, _ENTRY_BITS), (base, _BASE_BITS))
     return min((bits - math.ceil(math.log2(size)) for size, bits in limits if size > 0), default=_ENTRY_BITS)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HOST, PORT = "127.0.0.1", 3000  # defaults; loopback: who opens the service to a network says so
-PACK = Path("mlruns/packs/champion")  # from the current folder
+PACK = Path("mlruns/packs/als-progression@champion")  # from the current folder
 
 
 class Unusable(ValueError):

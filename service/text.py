@@ -14,18 +14,21 @@ SHOWN = 8
 def as_text(answer: Mapping[str, object]) -> str:
     """The text of a rendered answer (`model.answer.render`, or the service's JSON).
 
-    >>> print(as_text({"outcome": "abstained", "statement": "Simulated.",
+    >>> pack = {"id": "0db4393d5a58", "name": "als-progression", "made_by": "tregcast 0.1.0"}
+    >>> print(as_text({"outcome": "abstained", "statement": "Simulated.", "pack": pack,
     ...                "reasons": [{"code": "no_functional_score", "words": "There is no score."}]}))
     No prediction:
       - There is no score.
     <BLANKLINE>
-    Simulated.
+    Simulated. Pack 0db4393d5a58 of als-progression, made by tregcast 0.1.0.
     """
     if answer["outcome"] == "abstained":
         lines = ["No prediction:", *(f"  - {reason['words']}" for reason in _objects(answer, "reasons"))]
     else:
         lines = [*_rate(answer), "", *_bands(answer), "", *_contributions(answer), *_cautions(answer)]
-    return "\n".join([*lines, "", fill(str(answer["statement"]), 100)])
+    pack = _object(answer, "pack")
+    made_by = f"Pack {str(pack['id'])[:12]} of {pack['name']}, made by {pack['made_by']}."
+    return "\n".join([*lines, "", fill(f"{answer['statement']} {made_by}", 100)])
 
 
 def _rate(answer: Mapping[str, object]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 IndexVisits = Literal["every", "first"]
 SIMULATED = "simulated"
+SEPARATOR = "; "  # between the sources of a cohort
 PROBLEMS_SHOWN = 50
 
 
@@ -46,7 +48,8 @@ class CohortReport:
     rows: int
     patients: int
     unused_headers: tuple[str, ...]
-    excluded_patients: tuple[tuple[str, int], ...]  # reason, patients
+    patients_excluded: int
+    excluded_patients: tuple[tuple[str, int], ...]  # reason, patients; a patient may have several reasons
     problems: tuple[str, ...]  # the first of them, by row and column
     excluded_visits: tuple[tuple[str, int], ...]  # reason, visits
     patients_without_outcome: int
@@ -69,8 +72,8 @@ class Cohort:
 
     @property
     def simulated(self) -> bool:
-        """Whether its patients never lived."""
-        return self.provenance.startswith(SIMULATED)
+        """Whether patients in it never lived. One source that says so is enough."""
+        return any(part.startswith(SIMULATED) for part in self.provenance.split(SEPARATOR))
 
 
 def read_cohort(path: Path, mapping_path: Path | None = None, *, index_visits: IndexVisits = "every") -> Cohort:
@@ -102,6 +105,7 @@ def read_cohort(path: Path, mapping_path: Path | None = None, *, index_visits: I
         rows=len(rows),
         patients=len(found),
         unused_headers=tuple(unused),
+        patients_excluded=sum(patient.record is None for patient in found),
         excluded_patients=_counted(Counter(c for p in found for c in {problem.code for problem in p.problems})),
         problems=_described(found),
         excluded_visits=_counted(skipped),
@@ -111,7 +115,7 @@ def read_cohort(path: Path, mapping_path: Path | None = None, *, index_visits: I
         deaths=sum(any(not absent(rows[at].get(DEATH)) for at in patient.rows) for patient in found),
         measured=_measured(examples, scale),
     )
-    provenance = mapping.provenance or _provenance(rows) or f"not stated; read from {path.name}"
+    provenance = _provenance(mapping, rows) or f"not stated, read from {path.name}"
     return Cohort(mapping.name or path.name, provenance, scale, digest.hexdigest(), examples, report)
 
 
@@ -129,7 +133,7 @@ def read_table(path: Path, mapping: ColumnMapping) -> pd.DataFrame:
             return pd.read_parquet(path)
         if path.name.endswith((".csv", ".csv.gz")):
             return pd.read_csv(path, dtype=dict.fromkeys(texts, "str"), low_memory=False)
-    except (OSError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise CohortError(f"{path}: cannot be read: {error}") from error
     raise CohortError(f"{path}: not a .csv, .csv.gz or .parquet file")
 
@@ -196,9 +200,10 @@ def _nothing(path: Path, found: Sequence[TablePatient], skipped: Counter[str]) -
     return f"{path}: none of {len(found)} patients can be used. " + "; ".join(reasons)
 
 
-def _provenance(rows: Sequence[Row]) -> str:
+def _provenance(mapping: ColumnMapping, rows: Sequence[Row]) -> str:
+    """What the mapping says and what the rows say: a mapping cannot make real patients of simulated ones."""
     said = {str(row[PROVENANCE]) for row in rows if not absent(row.get(PROVENANCE))}
-    return "; ".join(sorted(said))
+    return SEPARATOR.join([*([mapping.provenance] if mapping.provenance else []), *sorted(said)])
 
 
 def _counted(counts: Counter[str]) -> tuple[tuple[str, int], ...]:

@@ -38,6 +38,19 @@ def regressor_for(matrix: DesignMatrix, seed: int) -> ProgressionRegressor:
     return ProgressionRegressor(monotone=list(matrix.directions), random_state=seed)
 
 
+def require_enough(cohort: Cohort) -> None:
+    """Nothing, if a cohort can be fitted.
+
+    Raises:
+        CohortError: fewer than 40 patients have an outcome.
+    """
+    if cohort.report.patients_with_outcome < FEWEST_PATIENTS:
+        raise CohortError(
+            f"{cohort.name}: {cohort.report.patients_with_outcome} patients have an outcome; "
+            f"an honest 90 % interval needs at least {FEWEST_PATIENTS}"
+        )
+
+
 def fit(
     cohort: Cohort,
     *,
@@ -51,11 +64,7 @@ def fit(
     Raises:
         CohortError: fewer than 40 patients have an outcome.
     """
-    if cohort.report.patients_with_outcome < FEWEST_PATIENTS:
-        raise CohortError(
-            f"{cohort.name}: {cohort.report.patients_with_outcome} patients have an outcome; "
-            f"an honest 90 % interval needs at least {FEWEST_PATIENTS}"
-        )
+    require_enough(cohort)
     examples = examples_of(cohort)
     progress(f"{len(examples.y)} index visits, {len(examples.matrix.columns)} features")
     evaluation = evaluate(

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PROVENANCE = "provenance"
-KEYS = {"header", "unit", "values", "flags", "sum"}
+A_TEXT, TEXTS, TEXT_BY_TEXT = "a text", "a list of texts", "a table of texts"
+KEYS = {"header": A_TEXT, "unit": A_TEXT, "values": TEXT_BY_TEXT, "flags": TEXT_BY_TEXT, "sum": TEXTS}
+BESIDE = {"header": ("unit", "values"), "flags": (), "sum": ("unit",)}  # what each way allows beside it
 
 
 class MappingError(ValueError):
@@ -74,14 +76,18 @@ def read_mapping(path: Path) -> ColumnMapping:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise MappingError(f"mapping {path}: {error}") from error
     problems = [f"unknown key {key!r}" for key in table if key not in {"name", PROVENANCE, "scale", "columns"}]
+    problems += [f"{key} is not a text" for key in ("name", PROVENANCE) if not _is(A_TEXT, table.get(key, ""))]
     columns = table.get("columns", {})
+    if not isinstance(columns, dict):
+        problems.append("columns is not a table")
+        columns = {}
     sources = {column: _source(column, spec, problems) for column, spec in columns.items()}
     scale = table.get("scale")
-    if scale is not None and scale not in SCALE_MAXIMUM:
-        problems.append(f"scale {scale!r} is not one of {sorted(SCALE_MAXIMUM)}")
+    if scale is not None and scale not in list(SCALE_MAXIMUM):
+        problems.append(f"scale {scale!r} is not one of {', '.join(SCALE_MAXIMUM)}")
     if problems:
         raise MappingError(f"mapping {path}: " + "; ".join(problems))
-    return ColumnMapping(str(table.get("name", "")), str(table.get(PROVENANCE, "")), scale, sources)
+    return ColumnMapping(table.get("name", ""), table.get(PROVENANCE, ""), scale, sources)
 
 
 def apply_mapping(mapping: ColumnMapping, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -90,7 +96,7 @@ def apply_mapping(mapping: ColumnMapping, frame: pd.DataFrame) -> tuple[pd.DataF
     Without sources in the mapping, columns are taken by their own names.
 
     Raises:
-        MappingError: a header that the mapping names is not in the file, or a code has no value.
+        MappingError: a header that the mapping names is not in the file, or a cell does not fit its column.
     """
     import pandas as pd
 
@@ -108,45 +114,68 @@ def apply_mapping(mapping: ColumnMapping, frame: pd.DataFrame) -> tuple[pd.DataF
     made = {column: _column(column, source, frame, problems) for column, source in mapping.sources.items()}
     if problems:
         raise MappingError("; ".join(problems))
-    return pd.DataFrame(made), [str(header) for header in frame.columns if header not in wanted]
+    if PROVENANCE in frame:  # who says that its patients are simulated is always heard
+        made[PROVENANCE] = list(frame[PROVENANCE])
+    unused = [str(header) for header in frame.columns if header not in {*wanted, PROVENANCE}]
+    return pd.DataFrame(made), unused
 
 
 def _source(column: str, spec: object, problems: list[str]) -> Source:
-    words = vocabulary()
     if column not in known_columns():
         problems.append(f"column {column!r} is not in the vocabulary (`tregcast vocabulary` lists it)")
-    if isinstance(spec, str):
-        return Source((spec,))
-    if not isinstance(spec, dict) or not spec or set(spec) - KEYS:
-        problems.append(f"column {column!r}: give a header, or a table of {', '.join(sorted(KEYS))}")
+    spec = {"header": spec} if isinstance(spec, str) else spec
+    wrong = _misshapen(spec)
+    if wrong or not isinstance(spec, dict):
+        problems.append(f"column {column!r}: {wrong}")
         return Source(())
-    if len({"header", "flags", "sum"} & set(spec)) != 1:
-        problems.append(f"column {column!r}: give exactly one of header, flags, sum")
-        return Source(())
-    unit, quantity = spec.get("unit"), words.by_column.get(column)
-    if unit is not None and (quantity is None or unit not in quantity.units):
-        allowed = ", ".join(quantity.units) if quantity is not None else "none"
-        problems.append(f"column {column!r}: unit {unit!r} is not one of {allowed}")
-    values = {str(code): str(value) for code, value in spec.get("values", {}).items()}
-    flags = {str(value): str(header) for value, header in spec.get("flags", {}).items()}
-    allowed_values = words.categories[column].values if column in words.categories else ()
-    for value in {*values.values(), *flags}:
-        if value not in allowed_values:
-            problems.append(
-                f"column {column!r}: value {value!r} is not one of {', '.join(allowed_values) or 'none'}"
-            )
-    if "flags" in spec:
-        return Source(tuple(flags.values()), flags=flags)
-    if "sum" in spec:
-        return Source(tuple(str(header) for header in spec["sum"]), unit, is_sum=True)
-    return Source((str(spec["header"]),), unit, values)
+    unit, values, flags = spec.get("unit"), spec.get("values", {}), spec.get("flags", {})
+    _check_unit(column, unit, problems)
+    _check_values(column, [*values.values(), *flags], problems)
+    headers = [spec["header"]] if "header" in spec else spec.get("sum", flags.values())
+    return Source(tuple(headers), unit, values, flags, is_sum="sum" in spec)
+
+
+def _misshapen(spec: object) -> str:
+    """What is wrong with the shape of a source; empty if nothing is."""
+    if not isinstance(spec, dict) or not spec or set(spec) - set(KEYS):
+        return f"give a header, or a table of {', '.join(sorted(KEYS))}"
+    ways = [way for way in BESIDE if way in spec]
+    if len(ways) != 1:
+        return f"give exactly one of {', '.join(BESIDE)}"
+    wrong = [f"{key} is not {KEYS[key]}" for key, value in spec.items() if not _is(KEYS[key], value)]
+    wrong += [f"{key} does not go with {ways[0]}" for key in spec if key not in (ways[0], *BESIDE[ways[0]])]
+    return ", ".join(wrong)
+
+
+def _is(kind: str, value: object) -> bool:
+    """Whether a value of the TOML file is of a kind of `KEYS`, and not empty."""
+    if kind == A_TEXT:
+        return isinstance(value, str)
+    if kind == TEXTS:
+        return isinstance(value, list) and bool(value) and all(isinstance(part, str) for part in value)
+    return isinstance(value, dict) and bool(value) and all(isinstance(part, str) for part in value.values())
+
+
+def _check_unit(column: str, unit: str | None, problems: list[str]) -> None:
+    quantity = vocabulary().by_column.get(column)
+    allowed = tuple(quantity.units) if quantity is not None else ()
+    if unit is not None and unit not in allowed:
+        problems.append(f"column {column!r}: unit {unit!r} is not one of {', '.join(allowed) or 'none'}")
+
+
+def _check_values(column: str, values: list[str], problems: list[str]) -> None:
+    categories = vocabulary().categories
+    allowed = categories[column].values if column in categories else ()
+    for value in dict.fromkeys(values):
+        if value not in allowed:
+            problems.append(f"column {column!r}: value {value!r} is not one of {', '.join(allowed) or 'none'}")
 
 
 def _column(column: str, source: Source, frame: pd.DataFrame, problems: list[str]) -> list[object]:
     if source.flags:
         return _from_flags(column, source, frame, problems)
     if source.is_sum:
-        return list(frame[list(source.headers)].sum(axis=1, skipna=False))
+        return _from_sum(column, source, frame, problems)
     cells = list(frame[source.headers[0]])
     if not source.values:
         return cells
@@ -160,13 +189,31 @@ def _column(column: str, source: Source, frame: pd.DataFrame, problems: list[str
 
 def _from_flags(column: str, source: Source, frame: pd.DataFrame, problems: list[str]) -> list[object]:
     made: list[object] = []
-    several = 0
+    several = odd = 0
     for cells in zip(*(frame[header] for header in source.flags.values()), strict=True):
-        on = [v for v, cell in zip(source.flags, cells, strict=True) if not absent(cell) and number(cell) == 1]
+        found = {value: number(cell) for value, cell in zip(source.flags, cells, strict=True) if not absent(cell)}
+        on = [value for value, flag in found.items() if flag == 1]
         several += len(on) > 1
+        odd += any(flag not in {0, 1} for flag in found.values())
         made.append(on[0] if on else None)
+    headers = ", ".join(source.headers)
     if several:
-        problems.append(f"column {column!r}: {several} rows set more than one of {', '.join(source.headers)}")
+        problems.append(f"column {column!r}: {several} rows set more than one of {headers}")
+    if odd:
+        problems.append(f"column {column!r}: {odd} rows have something else than 0 or 1 in {headers}")
+    return made
+
+
+def _from_sum(column: str, source: Source, frame: pd.DataFrame, problems: list[str]) -> list[object]:
+    made: list[object] = []
+    odd = 0
+    for cells in zip(*(frame[header] for header in source.headers), strict=True):
+        parts = [number(cell) for cell in cells if not absent(cell)]
+        numbers = [float(part) for part in parts if isinstance(part, (int, float))]
+        odd += len(numbers) < len(parts)
+        made.append(sum(numbers) if len(numbers) == len(cells) else None)
+    if odd:
+        problems.append(f"column {column!r}: {odd} rows have no number in {', '.join(source.headers)}")
     return made
 
 

@@ -16,16 +16,17 @@ from training.evaluation import MODEL, Evaluation
 Floats = NDArray[np.float64]
 INK, POINT, LINE = "#1b1f24", "#2f6f9f", "#b4443c"
 MOST_BARS = 20
+MANY_POINTS = 2000
 
 
 def plots(
     evaluation: Evaluation, matrix: DesignMatrix, importance: tuple[float, ...], title: str
 ) -> Mapping[str, Figure]:
-    """The figures by file name. Rates are in points/month; everything is cross-validated."""
+    """The figures by file name: rates in points/month, cross-validated; contributions of the final model."""
     return {
-        "calibration.png": calibration(evaluation, title),
-        "observed_against_predicted.png": observed_against_predicted(evaluation, title),
-        "contributions.png": contributions(matrix, importance, title),
+        "calibration.png": calibration(evaluation, f"{title}, cross-validated"),
+        "observed_against_predicted.png": observed_against_predicted(evaluation, f"{title}, cross-validated"),
+        "contributions.png": contributions(matrix, importance, f"{title}, final model"),
     }
 
 
@@ -40,7 +41,7 @@ def calibration(evaluation: Evaluation, title: str) -> Figure:
     error = np.array([part.std(ddof=1) / np.sqrt(len(part)) for part in observed])
     lower, upper = (np.array([found.interval[part, end].mean() for part in tenths]) for end in (0, 1))
     axes.fill_between(
-        x, lower, upper, color=POINT, alpha=0.12, label=f"mean {found.coverage:.0%} prediction interval"
+        x, lower, upper, color=POINT, alpha=0.12, label=f"mean {100 * found.coverage:.0f} % prediction interval"
     )
     axes.errorbar(x, y, 1.96 * error, fmt="o", color=POINT, label="tenth of the examples, mean and its 95 % range")
     ends = [min(0.0, float(x.min())), float(x.max()) * 1.05]
@@ -53,13 +54,17 @@ def observed_against_predicted(evaluation: Evaluation, title: str) -> Figure:
     """Each example as a point."""
     found = evaluation.forecasts[MODEL]
     figure, axes = _figure(title, "predicted rate (points/month)", "observed rate (points/month)")
-    axes.scatter(found.rate, evaluation.observed, s=6, alpha=0.25, color=POINT, linewidths=0)
+    alpha = 0.25 if len(found.rate) > MANY_POINTS else 0.6
+    axes.scatter(found.rate, evaluation.observed, s=8, alpha=alpha, color=POINT, linewidths=0)
     ends = [float(found.rate.min()), float(found.rate.max())]
     axes.plot(ends, ends, color=LINE, linewidth=1, label="perfect")
     low, high = np.quantile(evaluation.observed, [0.001, 0.999])
-    axes.set_ylim(float(low) - 0.2, float(high) + 0.2)
+    low, high = float(low) - 0.2, float(high) + 0.2
+    axes.set_ylim(low, high)
+    beyond = int(np.sum((evaluation.observed < low) | (evaluation.observed > high)))
     r2 = evaluation.overall[MODEL]["r2"]
-    axes.set_title(f"{title}\nR2 {r2:.3f}, 0.2 % of the points are beyond the axes", fontsize=10, loc="left")
+    said = f"R2 {r2:.3f}, {beyond} of {len(found.rate)} examples are beyond the axes"
+    axes.set_title(f"{title}\n{said}", fontsize=10, loc="left", color=INK)
     axes.legend(frameon=False, fontsize=8)
     return figure
 
@@ -73,6 +78,7 @@ def contributions(matrix: DesignMatrix, importance: tuple[float, ...], title: st
     figure.set_size_inches(8, 0.28 * len(order) + 1.4)
     axes.barh(range(len(order)), shares, color=POINT)
     axes.set_yticks(range(len(order)), labels, fontsize=8)
+    axes.margins(y=0.01)
     return figure
 
 

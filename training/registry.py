@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from model.pack import Pack, Refused, load_pack
-from training.tracking import STORE, open_store
+from training.tracking import STORE, StoreError, open_store
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 PACK_TAG = "tregcast.pack_id"
 PACK_IN_MODEL = "artifacts/pack"
 PACKS = STORE / "packs"
+_PACK_ID = re.compile(r"[0-9a-f]{64}")
 _REFERENCE = re.compile(r"models:/(?P<name>[^@/]+)(?:@(?P<alias>[^@/]+)|/(?P<version>\d+))")
 
 
-class RegistryError(RuntimeError):
-    """The registry does not have what was asked for, or cannot be reached."""
+class RegistryError(StoreError):
+    """The registry does not have what was asked for, or it cannot be fetched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +76,24 @@ def version_of(reference: str) -> Version:
 def pull(reference: str, uri: str | None = None, packs: Path = PACKS) -> tuple[Path, Pack]:
     """Fetch the pack of a registered model as plain files, verify it, and place it in its own folder.
 
-    The folder is ``packs/<pack id>``; where the reference has an alias, the link ``packs/<alias>`` points to it.
+    The folder is ``packs/<pack id>``; where the reference has an alias, ``packs/<name>@<alias>`` links to it.
     The pack must have the id that was registered with it: the artifact store alone is not trusted.
 
     Raises:
-        RegistryError: the registry does not have it. Refused: the pack does not verify.
+        StoreError: the store cannot be opened. RegistryError: the registry does not have it.
+        Refused: the pack does not verify.
     """
     open_store(uri)
     version = version_of(reference)
-    if not version.pack_id:
-        raise RegistryError(f"{reference}: version {version.version} has no tag {PACK_TAG}; it holds no pack")
+    if not _PACK_ID.fullmatch(version.pack_id):
+        raise RegistryError(f"{reference}: version {version.version} has no tag {PACK_TAG} with the id of a pack")
     target = packs / version.pack_id
     if not target.is_dir():
         _download(version, target)
     pack = load_pack(target, expected_id=version.pack_id)
     asked = _REFERENCE.fullmatch(reference)
     if asked is not None and asked["alias"]:
-        _link(packs / asked["alias"], target)
+        _link(packs / f"{version.name}@{asked['alias']}", target)
     return target, pack
 
 
@@ -107,7 +109,10 @@ def _download(version: Version, target: Path) -> None:
         except (MlflowException, OSError) as error:
             raise RegistryError(f"{version.name} version {version.version}: cannot be fetched: {error}") from error
         load_pack(found, expected_id=version.pack_id)
-        shutil.move(str(found), str(target))
+        with suppress(OSError):  # of two that fetch the same pack at once, one comes second
+            found.rename(target)
+        if not target.is_dir():
+            raise RegistryError(f"{target}: cannot be written")
 
 
 def _link(link: Path, target: Path) -> None:
@@ -118,4 +123,4 @@ def _link(link: Path, target: Path) -> None:
     fresh.replace(link)
 
 
-__all__ = ["PACKS", "Refused", "RegistryError", "Version", "give_aliases", "pull", "version_of"]
+__all__ = ["PACKS", "Refused", "RegistryError", "StoreError", "Version", "give_aliases", "pull", "version_of"]

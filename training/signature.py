@@ -59,11 +59,14 @@ def input_example(contents: Contents) -> pd.DataFrame:
         visits = record["visits"]
         assert isinstance(visits, list)
         for visit in visits:
+            earlier = visits[-1][TIME]["value"] - visit[TIME]["value"]  # months before the index visit
             row: dict[str, object] = {PATIENT: f"example-{number + 1}", TIME: visit[TIME]["value"]}
             row.update({k: v for k, v in record.items() if k in words.categories})
             for name in ("age", "diagnostic_delay"):
                 if isinstance(found := record.get(name), dict):
                     row[words.quantities[name].column] = found["value"]
+            if "age_years" in row:
+                row["age_years"] -= earlier / 12.0
             row.update({words.quantities[k].column: v["value"] for k, v in visit["measurements"].items()})
             rows.append(row)
     columns = input_columns(contents.matrix)

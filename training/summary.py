@@ -26,13 +26,13 @@ def summary(run: TrainingRun) -> str:
     evaluation, report = run.fitted.evaluation, run.cohort.report
     contents = run.fitted.contents
     title = f"{run.version.name} version {run.version.version} ({', '.join(run.version.aliases)})"
-    excluded = sum(count for _, count in report.excluded_patients)
     lines = [
         title,
         fill(contents.statement, 100),
         "",
         f"Cohort     {run.cohort.name}: {report.patients} patients read, {report.patients_with_outcome} with an "
-        f"outcome ({report.examples} index visits), {report.patients_without_outcome} without, {excluded} excluded",
+        f"outcome ({report.examples} index visits), {report.patients_without_outcome} without, "
+        f"{report.patients_excluded} excluded",
         *(f"           excluded: {reason} ({count} patients)" for reason, count in report.excluded_patients),
         f"Evaluation {evaluation.method}; rates in {contents.predictor().unit}",
         "",

@@ -10,6 +10,10 @@ EXPERIMENT = "tregcast"
 STORE = Path("mlruns")
 
 
+class StoreError(RuntimeError):
+    """The tracking store cannot be opened, or does not have what was asked of it."""
+
+
 def quiet_mlflow() -> None:
     """Switch MLflow's telemetry and chatter off. Called before MLflow is imported."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -29,12 +33,26 @@ def default_uri(folder: Path | None = None) -> str:
 
 
 def open_store(uri: str | None = None) -> str:
-    """Point MLflow at the store, make the store and the experiment if they are not there, and return the URI."""
+    """Point MLflow at the store, make the store and the experiment if they are not there, and return the URI.
+
+    Raises:
+        StoreError: it cannot be opened.
+    """
     quiet_mlflow()
     uri = uri or default_uri()
-    import mlflow
+    from mlflow.exceptions import MlflowException
 
     warnings.filterwarnings("ignore", module=r"mlflow\.")  # after the import, which sets filters of its own
+    try:
+        _open(uri)
+    except (MlflowException, OSError) as error:
+        raise StoreError(f"{uri}: cannot be opened: {error}") from error
+    return uri
+
+
+def _open(uri: str) -> None:
+    import mlflow
+
     artifacts: str | None = None
     if uri.startswith("sqlite:///"):
         folder = Path(uri.removeprefix("sqlite:///")).resolve().parent
@@ -45,4 +63,3 @@ def open_store(uri: str | None = None) -> str:
     if mlflow.get_experiment_by_name(EXPERIMENT) is None:
         mlflow.create_experiment(EXPERIMENT, artifact_location=artifacts)
     mlflow.set_experiment(EXPERIMENT)
-    return uri

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING
 from model.pack import load_pack, write_pack
 from training.cohort import Cohort, IndexVisits, read_cohort
 from training.evaluation import MODEL
-from training.fit import Fitted, fit
+from training.fit import Fitted, fit, require_enough
 from training.progress import Progress, silent
-from training.registry import PACK_TAG, Version, give_aliases
+from training.registry import PACK_TAG, RegistryError, Version, give_aliases
 from training.signature import input_example, signature_for
 from training.tracking import open_store
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from mlflow.models.model import ModelInfo
 
 DEFAULT_NAME = "als-progression"
+NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,17 @@ def train(
 
     Raises:
         CohortError, MappingError: the cohort or its mapping cannot be used. Nothing is logged then.
+        RegistryError: the name cannot be one of the registry. StoreError: the store cannot be opened.
+        StoreError: the tracking store cannot be opened.
     """
+    if not NAME.fullmatch(name):
+        raise RegistryError(f"name = {name!r} is not of letters, digits, dot, dash and underscore; choose another")
     cohort = read_cohort(cohort_path, mapping_path, index_visits=index_visits)
+    require_enough(cohort)
+    uri = open_store(tracking_uri)  # before the work, so that a store that cannot be had costs nothing
     report = cohort.report
     progress(f"{report.rows} rows, {report.patients} patients, {report.patients_with_outcome} with an outcome")
     fitted = fit(cohort, name=name, seed=seed, progress=progress)
-    uri = open_store(tracking_uri)
     import mlflow
 
     with (
@@ -115,7 +122,7 @@ def _log_documents(cohort: Cohort, fitted: Fitted) -> None:
 
     from training.plots import plots
 
-    title = f"{cohort.name}{' (SIMULATED)' if cohort.simulated else ''}, cross-validated"
+    title = f"{cohort.name}{' (SIMULATED)' if cohort.simulated else ''}"
     mlflow.log_dict(json.loads(json.dumps(asdict(cohort.report))), "cohort_report.json")
     mlflow.log_dict(dict(fitted.contents.card), "card.json")
     contents = fitted.contents

@@ -62,7 +62,7 @@ def test_directions_by_hand() -> None:
         "treg_count_per_ul": -1,
         "treg_suppression_pct": -1,
         "nfl_pg_ml": 1,
-        "nfl_pg_ml_change_per_month": 0,
+        "nfl_pg_ml_change_per_month": 1,
         "nfl_pg_ml_months_since_drawn": 0,
         "delta_fs": 1,
         "sex_female": 0,

@@ -106,7 +106,12 @@ def test_a_usual_record_has_no_caution_and_is_answered() -> None:
         (
             record(visit(20.0, nfl=None, lymphocytes=None, crp=None)),
             "missing_input",
-            ("nlr", "nfl_pg_ml"),  # crp weighs 4 %, too little for a caution
+            ("nfl_pg_ml", "nlr"),  # the heavier first; crp weighs 4 %, too little for a caution
+        ),
+        (
+            record(bare(20.0, alsfrs_r_total=36)),  # 60 % of the weight is not there: crp is named too
+            "missing_input",
+            ("nfl_pg_ml", "treg_suppression_pct", "nlr", "crp_mg_l"),
         ),
         (replace(USUAL, age_years=None), "never_missing_in_training", ("age_years",)),
         (record(visit(10.0), visit(16.5, crp=None)), "stale_input", ("crp_mg_l",)),  # 6.5 months, limit 6

@@ -307,6 +307,44 @@ def test_a_table_with_another_shape(folder: Path) -> None:
         load_pack(folder)
 
 
+def copula_name(trained: Trained) -> str:
+    """What the arrays of the copula begin with; the trained pack has one."""
+    return next(f"location{i}" for i, part in enumerate(contents(trained).fitted.location) if part.kind == "copula")
+
+
+@pytest.mark.parametrize(
+    ("array", "change", "says"),
+    [
+        (
+            "covariance",
+            lambda a: np.full_like(a, np.nan),
+            r"tables\.npz: .*covariance has a number that is not finite",
+        ),
+        ("covariance", lambda a: -a, r"tables\.npz: .*not positive definite"),
+        ("covariance", lambda a: a[:-1, :-1], r"tables\.npz: .*covariance is not a symmetric matrix"),
+        ("input_values", lambda a: a[:, ::-1], r"tables\.npz: .*input_values are not"),
+        ("outcome_scores", lambda a: a[::-1], r"tables\.npz: .*outcome_values or outcome_scores"),
+        ("positions", lambda a: a + 1000, r"tables\.npz: .*positions"),
+        ("n_features", lambda a: a + 1, "columns, but tables or importance of another width"),
+        ("with_outcome", lambda a: 0.999 * a, r"golden\.json: golden answers differ: record 0"),
+        ("outcome_values", lambda a: 1.001 * a, r"golden\.json: golden answers differ: record 0"),
+    ],
+)
+def test_forged_copula(
+    trained: Trained, folder: Path, array: str, change: Callable[[np.ndarray], np.ndarray], says: str
+) -> None:
+    buffer = io.BytesIO()
+    with np.load(folder / "tables.npz") as archive:
+        arrays = {key: archive[key] for key in archive.files}
+    key = f"{copula_name(trained)}.{array}"
+    arrays[key] = np.asarray(change(arrays[key]))
+    np.savez_compressed(buffer, **arrays)
+    (folder / "tables.npz").write_bytes(buffer.getvalue())
+    seal(folder)
+    with pytest.raises(Refused, match=says):
+        load_pack(folder)
+
+
 def shift(*path: str | int, by: float = 1e-9) -> Callable[[Any], None]:
     def change(table: Any) -> None:
         for key in path[:-1]:
@@ -353,8 +391,10 @@ NAN, INFINITY = float("nan"), float("inf")
         ("model.json", put("columns", value=[]), "0 columns"),
         ("model.json", put("scale", value="other"), "scale 'other'"),
         ("model.json", put("importance", value=[]), "another width"),
-        ("model.json", put("location_weights", value=[]), "another width"),
-        ("model.json", put("location_weights", value=[0.5, 0.5]), "KeyError('location1')"),
+        ("model.json", put("location", value=[]), "another width"),
+        ("model.json", put("location", 0, "kind", value="forest"), "but tables.npz has"),
+        ("model.json", put("location", 0, "weight", value=-0.5), "but tables.npz has"),
+        ("model.json", lambda table: table["location"].extend(table["location"] * 2), "KeyError('location2')"),
         ("model.json", put("error", "constant", value=-1.0), "an error that is not above 0"),
         ("model.json", put("error", "constant", value=INFINITY), "Infinity is not a number in JSON"),
         ("model.json", put("versions", value=[]), "'list' object has no attribute 'items'"),
@@ -382,7 +422,7 @@ def test_forged_contents(folder: Path, name: str, change: Callable[[Any], Any], 
 @pytest.mark.parametrize(
     ("name", "change"),
     [
-        ("model.json", shift("location_weights", 0)),
+        ("model.json", shift("location", 0, "weight")),
         ("model.json", put("statement", value="Trained on patients.")),
         ("model.json", lambda table: table["columns"].reverse()),
         ("calibration.json", lambda table: {"residuals": [1.001 * residual for residual in table["residuals"]]}),

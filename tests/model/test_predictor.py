@@ -39,7 +39,8 @@ def predictions(answers: list[Answer]) -> list[Prediction]:
 
 
 def test_contributions_and_base_add_up_to_the_rate(predictions: list[Prediction]) -> None:
-    assert len({prediction.base_value for prediction in predictions}) == 1
+    bases = [prediction.base_value for prediction in predictions]
+    assert max(bases) - min(bases) < 0.2  # it differs by which markers were measured, and by no value
     for prediction in predictions:
         total = prediction.base_value + sum(item.points_per_month for item in prediction.contributions)
         assert total == pytest.approx(prediction.progression_rate, rel=0, abs=1e-9)

@@ -15,6 +15,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from model.crossfit import fit_scale, grouped_folds
+from model.fitted import TreePart
 from model.regressor import ProgressionRegressor
 from model.tables import TreeTables
 
@@ -87,7 +88,7 @@ def test_answers_agree(fitted: ProgressionRegressor) -> None:
     rows = FRESH[0][:500]
     shares, estimate = fitted.contributions(rows), fitted.predict(rows)
     assert shares.shape == (500, 9)
-    np.testing.assert_allclose(shares.sum(axis=1), estimate, rtol=0, atol=1e-12)
+    assert np.array_equal(shares.sum(axis=1), estimate)
     ends = fitted.predict_quantiles(rows, [0.05, 0.95])
     assert np.array_equal(ends, fitted.predict_interval(rows, 0.9))
     probabilities = fitted.band_probabilities(rows)
@@ -115,7 +116,9 @@ def test_monotone_features_never_go_the_wrong_way(fitted: ProgressionRegressor) 
 def test_the_tables_are_those_of_the_boosters(fitted: ProgressionRegressor) -> None:
     assert set(fitted.booster_json_) == {"location", "scale"}
     tables = TreeTables.from_booster_json(fitted.booster_json_["location"])
-    assert np.array_equal(tables.unit * tables.estimate(FRESH[0][:50]), fitted.predict(FRESH[0][:50]))
+    (part,) = (part for part in fitted.model_.location if isinstance(part, TreePart))
+    expected = part.weight * tables.unit * tables.estimate(FRESH[0][:50])
+    assert np.array_equal(part.estimate(FRESH[0][:50]), expected)
 
 
 def test_the_same_data_and_seed_give_the_same_bytes() -> None:
@@ -163,8 +166,13 @@ def test_a_weight_of_two_is_the_row_twice() -> None:
     X, y = simulate(200, seed=8)
     weight = np.random.default_rng(9).integers(0, 3, len(y))
     settings = {"subsample": 1.0, "min_child_weight": 5.0, "n_trees": 60}
-    weighted = ProgressionRegressor(**settings).fit(X, y, sample_weight=weight)
-    repeated = ProgressionRegressor(**settings).fit(np.repeat(X, weight, axis=0), np.repeat(y, weight))
+    patient = np.arange(len(y))
+    weighted = ProgressionRegressor(**settings).fit(X, y, groups=patient, sample_weight=weight)
+    again = (np.repeat(values, weight, axis=0) for values in (X, y, patient))
+    repeated = ProgressionRegressor(**settings).fit(*again)
+    made = [[(part.kind, part.weight) for part in model.model_.location] for model in (weighted, repeated)]
+    assert made[0] == made[1]
+    assert made[0][-1][0] == "copula"
     np.testing.assert_allclose(weighted.predict(X), repeated.predict(X), rtol=0, atol=1e-5)
 
 

@@ -10,7 +10,7 @@ from service.settings import Settings, Unusable, read_settings
 
 
 def test_defaults() -> None:
-    assert read_settings({}) == Settings(Path("mlruns/packs/champion"), None)
+    assert read_settings({}) == Settings(Path("mlruns/packs/als-progression@champion"), None)
 
 
 def test_all_set() -> None:

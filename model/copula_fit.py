@@ -1,0 +1,181 @@
+"""Learning a Gaussian copula from a table with gaps: marginals by ranks, covariance by EM. Only for training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from model.copula import OUTCOME_BITS, Copula
+from model.normal_scores import NormalScores, OutcomeScores
+
+Floats = NDArray[np.float64]
+Knots = tuple[Floats, Floats]  # values and their scores, both increasing
+
+FEWEST_ROWS = 40
+SHRINKAGES = (0.0, 0.1, 0.2, 0.4)  # of correlations, on top of what EM's prior takes; cross-validation chooses
+ITERATIONS = 3  # from a start at the pairwise moments; more change nothing that cross-validation sees
+LEAST_PRIOR = 1e-3  # share of the correlations that is always taken away: totals and their items
+INPUT_KNOTS, OUTCOME_KNOTS = 65, 257
+_FURTHEST = 3.5  # scores between which knots are spread evenly
+_LEAST_EIGENVALUE = 0.05  # of the start
+
+
+def fit_copulas(
+    X: Floats,
+    y: Floats,
+    weight: Floats,
+    *,
+    directions: Sequence[int],
+    shrinkages: Sequence[float] = SHRINKAGES,
+    finest: int = 1000,
+) -> list[Copula]:
+    """One copula for each shrinkage, all from one EM; none where there are too few rows or nothing varies.
+
+    A weight of 2 counts as the row twice.
+
+    Args:
+        X: (n, p), NaN where not measured; a column with fewer than two values is no input.
+        y: (n,)
+        weight: (n,), positive.
+        directions: (p,): 1 never falls with it, -1 never rises, 0 free.
+        shrinkages: shares of the off-diagonal covariances to take away.
+        finest: the exponent of the finest grid of the answers.
+    """
+    positions = np.flatnonzero(_distinct(X) > 1)
+    if len(y) < FEWEST_ROWS or len(positions) == 0 or np.ptp(y) == 0.0:
+        return []
+    inputs, outcome = X[:, positions], thinned(rank_scores(y, weight), OUTCOME_KNOTS)
+    knots = [_column_knots(column, weight) for column in inputs.T]
+    scores = NormalScores.of(knots).scores_of(inputs)
+    scores[np.isnan(inputs)] = np.nan
+    table = np.column_stack([scores, np.interp(y, *outcome)])
+    joint = em(table, weight, prior=table.shape[1])
+    spread = math.sqrt(joint.covariance[-1, -1])
+    return [
+        Copula(
+            n_features=X.shape[1],
+            grid=min(finest, OUTCOME_BITS - math.ceil(math.log2(np.abs(y).max()))),
+            positions=positions,
+            directions=np.asarray(directions, np.int64)[positions],
+            inputs=NormalScores.of([(v, z - m) for (v, z), m in zip(knots, joint.mean, strict=False)]),
+            outcome=OutcomeScores(outcome[0], (outcome[1] - joint.mean[-1]) / spread),
+            covariance=shrunk(joint.covariance, share)[:-1, :-1],
+            with_outcome=(1.0 - share) * joint.covariance[:-1, -1] / spread,
+        )
+        for share in shrinkages
+    ]
+
+
+def rank_scores(values: Floats, weight: Floats) -> Knots:
+    """The distinct values, increasing, and the normal quantiles of their mid-ranks, scaled to mean 0 and SD 1.
+
+    >>> rank_scores(np.array([0.0, 1.0, 0.0, 1.0]), np.ones(4))[1].round(9).tolist()
+    [-1.0, 1.0]
+    """
+    distinct, which = np.unique(values, return_inverse=True)
+    share = np.bincount(which, weight) / weight.sum()
+    scores = ndtri(np.cumsum(share) - 0.5 * share)
+    scores = scores - float(share @ scores)
+    return distinct, scores / math.sqrt(float(share @ scores**2))
+
+
+def thinned(knots: Knots, most: int) -> Knots:
+    """At most this many of the knots, spread evenly over the scores, both ends among them."""
+    values, scores = knots
+    if len(values) <= most:
+        return knots
+    wanted = np.linspace(max(scores[0], -_FURTHEST), min(scores[-1], _FURTHEST), most - 2)
+    inner = np.minimum(np.searchsorted(scores, wanted), len(scores) - 1)
+    kept = np.unique(np.concatenate([[0], inner, [len(scores) - 1]]))
+    return values[kept], scores[kept]
+
+
+@dataclass(frozen=True, eq=False)
+class JointNormal:
+    """Mean (d,) and covariance (d, d)."""
+
+    mean: Floats
+    covariance: Floats
+
+
+def em(scores: Floats, weight: Floats, *, prior: float, iterations: int = ITERATIONS) -> JointNormal:
+    """Mean and covariance of a joint normal distribution from rows (n, d) with NaN where not measured.
+
+    Dempster, Laird and Rubin 1977. In each step the covariance is shrunk towards its diagonal by
+    prior / (n + prior), as if so many rows had been seen in which nothing correlates.
+    """
+    there = ~np.isnan(scores)
+    filled = np.where(there, scores, 0.0)
+    patterns, which = np.unique(there, axis=0, return_inverse=True)
+    order, counts = np.argsort(which.ravel(), kind="stable"), np.bincount(which.ravel())
+    groups = [
+        (np.flatnonzero(~pattern), rows)
+        for pattern, rows in zip(patterns, np.split(order, np.cumsum(counts)[:-1]), strict=True)
+    ]
+    joint = _start(filled, there, weight, prior)
+    share = max(prior / (float(weight.sum()) + prior), LEAST_PRIOR) if prior > 0 else 0.0
+    for _ in range(iterations):
+        joint = _step(joint, filled, weight, groups, share)
+    return joint
+
+
+def _start(filled: Floats, there: NDArray[np.bool_], weight: Floats, prior: float) -> JointNormal:
+    """Moments of the pairs that are there, shrunk by how few they are, made positive definite."""
+    weighted = there * weight[:, None]
+    pairs = weighted.T @ there
+    means = (weight @ filled) / np.maximum(np.diag(pairs), 1e-300)
+    centred = np.where(there, filled - means, 0.0)
+    moments = centred.T @ (centred * weight[:, None]) / np.maximum(pairs + prior, 1e-300)
+    np.fill_diagonal(moments, np.diag(moments) * (1.0 + prior / np.maximum(np.diag(pairs), 1e-300)))
+    spread = np.sqrt(np.diag(moments))
+    values, vectors = np.linalg.eigh(moments / np.outer(spread, spread))
+    fixed = (vectors * np.maximum(values, _LEAST_EIGENVALUE)) @ vectors.T
+    return JointNormal(means, fixed * np.outer(spread, spread))
+
+
+def _step(
+    joint: JointNormal,
+    filled: Floats,
+    weight: Floats,
+    groups: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]],
+    share: float,
+) -> JointNormal:
+    """One step of EM. With the precision matrix W, missing scores have covariance inv(W_mm) given the others."""
+    precision = np.linalg.inv(joint.covariance)
+    spread = np.zeros_like(precision)
+    completed = filled - joint.mean
+    for missing, rows in groups:
+        if len(missing) == 0:
+            continue
+        cells, block = np.ix_(rows, missing), np.ix_(missing, missing)
+        conditional = np.linalg.inv(precision[block])
+        completed[cells] = 0.0
+        completed[cells] = -(completed[rows] @ precision[:, missing]) @ conditional
+        spread[block] += weight[rows].sum() * conditional
+    total = weight.sum()
+    shift = weight @ completed / total
+    completed -= shift
+    covariance = (completed.T @ (completed * weight[:, None]) + spread) / total
+    return JointNormal(joint.mean + shift, shrunk(covariance, share))
+
+
+def shrunk(covariance: Floats, share: float) -> Floats:
+    """Covariance with this share of what is off the diagonal taken away, exactly symmetric."""
+    out: Floats = (1.0 - share) * (covariance + covariance.T) / 2.0
+    np.fill_diagonal(out, np.diag(covariance))
+    return out
+
+
+def _column_knots(column: Floats, weight: Floats) -> Knots:
+    there = ~np.isnan(column)
+    return thinned(rank_scores(column[there], weight[there]), INPUT_KNOTS)
+
+
+def _distinct(X: Floats) -> NDArray[np.intp]:
+    """How many different values each column has, (p,), NaN not counted."""
+    return np.array([len(np.unique(column[~np.isnan(column)])) for column in X.T], np.intp)

@@ -1,0 +1,212 @@
+"""Mapping files: other headers, units and codes, and every problem in one message."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from training.cohort import read_cohort
+from training.mapping import ColumnMapping, MappingError, apply_mapping, read_mapping
+
+PROACT = Path(__file__).parents[2] / "training" / "mappings" / "proact.toml"
+
+
+def mapping(tmp_path: Path, text: str) -> ColumnMapping:
+    path = tmp_path / "mapping.toml"
+    path.write_text(text, "utf-8")
+    return read_mapping(path)
+
+
+def refused(tmp_path: Path, text: str) -> str:
+    with pytest.raises(MappingError) as error:
+        mapping(tmp_path, text)
+    return str(error.value)
+
+
+def test_header_values_flags_and_sum(tmp_path: Path) -> None:
+    found = mapping(
+        tmp_path,
+        """
+        [columns]
+        patient_id = "ID"
+        sex = { header = "Sex", values = { 1 = "female", 2 = "male" } }
+        onset_site = { flags = { bulbar = "B", spinal = "S" } }
+        months_since_onset = { sum = ["to_baseline", "month"] }
+        crp_mg_l = { header = "CRP", unit = "mg/dL" }
+        """,
+    )
+    frame = pd.DataFrame(
+        {
+            "ID": ["a", "a", "b", "c"],
+            "Sex": [1.0, 1.0, 2.0, None],
+            "B": [1, 1, 0, None],
+            "S": [0.0, 0.0, 1.0, 0.0],
+            "to_baseline": [10.5, 10.5, 8, None],
+            "month": [0, 3, 0, 0],
+            "CRP": [0.2, None, 1.1, 0.4],
+            "Ward": ["x", "x", "y", "y"],
+        }
+    )
+    table, unused = apply_mapping(found, frame)
+    assert table["sex"].tolist()[:3] == ["female", "female", "male"]
+    assert pd.isna(table["sex"][3])
+    assert table["onset_site"].tolist()[:3] == ["bulbar", "bulbar", "spinal"]
+    assert pd.isna(table["onset_site"][3])
+    assert table["months_since_onset"].tolist()[:3] == [10.5, 13.5, 8.0]
+    assert np.isnan(table["months_since_onset"][3])
+    assert table["crp_mg_l"].tolist()[0] == 0.2  # in the file's unit: features/ converts
+    assert found.units == {"crp_mg_l": "mg/dL"}
+    assert unused == ["Ward"]
+
+
+def test_units_are_converted_on_the_way_to_the_record(tmp_path: Path) -> None:
+    path = tmp_path / "mapping.toml"
+    path.write_text(
+        """
+        [columns]
+        patient_id = "ID"
+        months_since_onset = { header = "years", unit = "a" }
+        alsfrs_r_total = "score"
+        crp_mg_l = { header = "CRP", unit = "mg/dL" }
+        """,
+        "utf-8",
+    )
+    file = tmp_path / "clinic.csv"
+    file.write_text("ID,years,score,CRP\n007,1.0,40,0.82\n007,1.5,37,<0.1\n", "utf-8")
+    [example] = read_cohort(file, path).examples
+    assert example.patient_id == "007"  # identifiers stay text
+    assert example.record.index_visit.month == 12.0
+    assert example.record.index_visit.measurements["crp"].value == pytest.approx(8.2)
+    assert example.outcome.progression_rate == pytest.approx(0.5)
+
+
+def test_without_columns_they_go_by_their_own_names() -> None:
+    frame = pd.DataFrame({"patient_id": ["a"], "crp_mg_l": [1.0], "site": ["x"], "odd": [1]})
+    table, unused = apply_mapping(ColumnMapping(name="x"), frame)
+    assert list(table) == ["patient_id", "crp_mg_l", "site"]
+    assert unused == ["odd"]
+
+
+def test_every_problem_of_a_mapping_in_one_message(tmp_path: Path) -> None:
+    text = refused(
+        tmp_path,
+        """
+        owner = "nobody"
+        name = 5
+        scale = "alsfrs"
+        [columns]
+        crp = "CRP"
+        il6_pg_ml = { header = "IL6", unit = "pg" }
+        sex = { header = "Sex", values = { F = "woman" } }
+        onset_site = { flags = { limb = "L" } }
+        nfl_pg_ml = { header = "a", sum = ["b"] }
+        age_years = { unit = "a" }
+        weight_kg = { head = "w" }
+        height_cm = 7
+        fvc_pct = {}
+        bmi_kg_m2 = { sum = "bmi" }
+        nlr = { sum = [] }
+        pulse_bpm = { header = "p", values = ["x"] }
+        c9orf72 = { flags = {} }
+        riluzole = { flags = { yes = 1 } }
+        svc_pct = { sum = ["a", "b"], values = { 1 = "x" } }
+        """,
+    )
+    assert text.startswith(f"mapping {tmp_path}/mapping.toml: ")
+    for problem in (
+        "unknown key 'owner'",
+        "name is not a text",
+        "scale 'alsfrs' is not one of alsfrs_r_total, alsfrs_total",
+        "column 'crp' is not in the vocabulary (`tregcast vocabulary` lists it)",
+        "column 'il6_pg_ml': unit 'pg' is not one of pg/mL",
+        "column 'sex': value 'woman' is not one of female, male",
+        "column 'onset_site': value 'limb' is not one of bulbar, spinal, respiratory",
+        "column 'nfl_pg_ml': give exactly one of header, flags, sum",
+        "column 'age_years': give exactly one of header, flags, sum",
+        "column 'weight_kg': give a header, or a table of flags, header, sum, unit, values",
+        "column 'height_cm': give a header",
+        "column 'fvc_pct': give a header",
+        "column 'bmi_kg_m2': sum is not a list of texts",
+        "column 'nlr': sum is not a list of texts",
+        "column 'pulse_bpm': values is not a table of texts",
+        "column 'c9orf72': flags is not a table of texts",
+        "column 'riluzole': flags is not a table of texts",
+        "column 'svc_pct': values does not go with sum",
+    ):
+        assert problem in text
+    assert len(text.split("; ")) == 18
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[columns", "mapping"),
+        ("columns = 3", "columns is not a table"),
+        ("scale = ['alsfrs_total']", "is not one of"),
+    ],
+)
+def test_a_file_of_another_kind(tmp_path: Path, text: str, says: str) -> None:
+    assert says in refused(tmp_path, text)
+
+
+def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
+    with pytest.raises(MappingError, match="No such file"):
+        read_mapping(tmp_path / "none.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(MappingError, match="decode"):
+        read_mapping(tmp_path / "binary.toml")
+
+
+def test_headers_that_the_file_does_not_have(tmp_path: Path) -> None:
+    found = mapping(tmp_path, "[columns]\npatient_id = 'ID'\nsex = 'Sex'\ncrp_mg_l = 'CRP'")
+    with pytest.raises(MappingError, match="the file has no column ID, Sex; it has CRP, id"):
+        apply_mapping(found, pd.DataFrame({"CRP": [1], "id": [1]}))
+
+
+def test_cells_that_do_not_fit_all_in_one_message(tmp_path: Path) -> None:
+    found = mapping(
+        tmp_path,
+        """
+        [columns]
+        sex = { header = "Sex", values = { F = "female", M = "male" } }
+        onset_site = { flags = { bulbar = "B", spinal = "S" } }
+        months_since_onset = { sum = ["a", "b"] }
+        """,
+    )
+    frame = pd.DataFrame(
+        {"Sex": ["F", "X", 3.0], "B": [1, 2, "yes"], "S": [1, 0, 0], "a": ["1", "x", None], "b": [1, 1, 1]}
+    )
+    with pytest.raises(MappingError) as error:
+        apply_mapping(found, frame)
+    text = str(error.value)
+    assert "column 'sex': no value for the codes 3, X of 'Sex'" in text
+    assert "column 'onset_site': 1 rows set more than one of B, S" in text
+    assert "column 'onset_site': 2 rows have something else than 0 or 1 in B, S" in text
+    assert "column 'months_since_onset': 1 rows have no number in a, b" in text
+
+
+def test_the_bundled_mapping_of_trial_visits() -> None:
+    found = read_mapping(PROACT)
+    assert found.name == "PRO-ACT"
+    assert found.provenance.startswith("real: ")
+    assert found.scale == "alsfrs_total"
+    assert found.sources["months_since_onset"].headers == ("months_since_onset", "month")
+    assert "fvc_l" in found.sources  # litres are not % of predicted
+    assert "fvc_pct" not in found.sources
+    assert found.units == {}
+
+
+def test_a_mapping_cannot_make_simulated_patients_real(reference_frame: pd.DataFrame, tmp_path: Path) -> None:
+    file, path = tmp_path / "cohort.csv", tmp_path / "mapping.toml"
+    reference_frame.head(200).to_csv(file, index=False)
+    columns = "[columns]\npatient_id = 'patient_id'\nmonths_since_onset = 'months_since_onset'\n"
+    columns += "alsfrs_r_total = 'alsfrs_r_total'\n"
+    for text in (columns, "provenance = 'real: our clinic'\n" + columns, "name = 'Our clinic'"):
+        path.write_text(text, "utf-8")
+        cohort = read_cohort(file, path)
+        assert cohort.simulated
+        assert reference_frame["provenance"][0] in cohort.provenance
+        assert "provenance" not in cohort.report.unused_headers
