@@ -1,7 +1,7 @@
 """The course of disease up to enrolment: quadrature over all that could have led to the time and score measured.
 
 The rate so far, the diagnostic delay and the lag to enrolment are drawn as normal scores. Known are: the sum of
-delay and lag (once the fast were enrolled sooner, see `reference_people`), mostly the delay, and the score with noise.
+delay and lag (once the fast were enrolled sooner, see `reference_people`), mostly the delay, and a noisy score.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 INDEX_MONTH = "index_month"
 _TARGETS = (LATER_RATE, EARLIER_RATE, DELAY, LAG)
-_AT_ONCE = 1000
+_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)

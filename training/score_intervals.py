@@ -6,6 +6,7 @@ category that it lies between two, and a missing value that it is any number.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +64,18 @@ def score_intervals(constants: Constants, enrolled: pd.DataFrame, before: pd.Dat
         found[COUNT + BEFORE] = _count_intervals(constants, rows)
     low, high = (np.column_stack([bounds[side] for bounds in found.values()]) for side in (0, 1))
     return ScoreIntervals(tuple(found), low, high)
+
+
+def without(rows: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
+    """A copy of visits in which these columns were not measured; names that are no column are passed over.
+
+    >>> without(pd.DataFrame({"crp_mg_l": [0.5], "crp_mg_l_comparator": ["<"]}), ["crp_mg_l"]).isna().all(axis=None)
+    np.True_
+    """
+    rows = rows.copy()
+    for column in rows.columns.intersection([each + end for each in columns for end in ("", COMPARATOR)]):
+        rows[column] = None if rows[column].dtype == object else np.nan
+    return rows
 
 
 def _intervals(constants: Constants, variable: Variable, rows: pd.DataFrame) -> tuple[Floats, Floats]:
