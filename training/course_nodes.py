@@ -116,7 +116,7 @@ def _rates(constants: Constants, months: Floats, total: Floats) -> tuple[Floats,
 def _shares(months: Floats, delay: Floats) -> tuple[Floats, Floats]:
     """Logits of the delay's share in the time since onset (patients, shares), and their weights (shares,)."""
     if np.isfinite(delay).all():
-        lag = np.maximum(months - delay, _LEAST_LAG)
+        lag = np.clip(months - delay, _LEAST_LAG, months - _LEAST_LAG)
         return np.log((months - lag) / lag)[:, None], np.ones(1)
     node, weight = np.polynomial.legendre.leggauss(_SHARES)
     return np.broadcast_to(_HIGHEST * node, (len(months), _SHARES)), _HIGHEST * weight
