@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal
 
 import click
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from training.train import TrainingRun
 
 DEFAULT_MODEL = "models:/als-progression@champion"
@@ -38,22 +41,50 @@ def cohort() -> None:
     """Make and inspect cohorts: long tables, one row a visit."""
 
 
-@cohort.command()
-@click.option("--patients", type=click.IntRange(1, 1_000_000), default=1000, show_default=True)
-@click.option("--seed", type=click.IntRange(0), default=7, show_default=True)
-@click.option("--out", type=NEW_FILE, required=True, help="A .parquet or .csv file.")
-def simulate(patients: int, seed: int, out: Path) -> None:
-    """Draw the SIMULATED reference cohort: no patient in it has ever lived."""
-    from training.reference_cohort import simulate as draw
-    from training.table_file import write_table
+def _drawn(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of a command that draws simulated patients."""
+    for option in (
+        click.option("--out", type=NEW_FILE, required=True, help="A .parquet or .csv file."),
+        click.option(
+            "--treg-effect/--no-treg-effect",
+            default=True,
+            help="Without: as the contrary evidence has it (Cui 2022), Tregs say nothing of the rate.",
+        ),
+        click.option("--seed", type=click.IntRange(0), default=7, show_default=True),
+        click.option("--patients", type=click.IntRange(1, 1_000_000), default=1000, show_default=True),
+    ):
+        command = option(command)
+    return command
 
-    frame = draw(patients, seed)
-    frame["provenance"] = f"simulated: Tregcast reference cohort, {patients} patients, seed {seed}"
-    try:
-        write_table(frame, out)
-    except (OSError, ValueError) as error:
-        raise Fault(str(error)) from error
+
+@cohort.command()
+@_drawn
+def simulate(patients: int, seed: int, treg_effect: bool, out: Path) -> None:
+    """Draw the SIMULATED reference cohort: no patient in it has ever lived."""
+    from training.reference_cohort import provenance
+    from training.reference_cohort import simulate as draw
+
+    frame = draw(patients, seed, treg_effect=treg_effect)
+    frame["provenance"] = provenance(patients, seed, treg_effect=treg_effect)
+    _write(frame, out)
     click.echo(f"{out}: {len(frame)} visits of {patients} simulated patients")
+
+
+@cohort.command()
+@_drawn
+def oracle(patients: int, seed: int, treg_effect: bool, out: Path) -> None:
+    """Write the best answer there can be for each patient of a simulated cohort.
+
+    Draws the cohort of the same options again and writes, a row a patient, the exact distribution of the true rate
+    given all that was measured at enrolment and before, and the true rate itself. See docs/oracle.md.
+    """
+    from training.oracle import oracle_table
+    from training.reference_cohort import draw, provenance
+
+    frame = oracle_table(draw(patients, seed, treg_effect=treg_effect))
+    frame["provenance"] = provenance(patients, seed, treg_effect=treg_effect)
+    _write(frame, out)
+    click.echo(f"{out}: the oracle's answers for {patients} simulated patients")
 
 
 @main.command()
@@ -184,6 +215,15 @@ def vocabulary(as_json: bool) -> None:
         click.echo(f"{quantity.name:22} {quantity.column:26} {quantity.unit:9} {quantity.label}")
     for category in words().categories.values():
         click.echo(f"{category.name:22} {category.name:26} {'':9} {category.label}: {', '.join(category.values)}")
+
+
+def _write(frame: pd.DataFrame, out: Path) -> None:
+    from training.table_file import write_table
+
+    try:
+        write_table(frame, out)
+    except (OSError, ValueError) as error:
+        raise Fault(str(error)) from error
 
 
 def _folder(pack: str, tracking_uri: str | None) -> Path:

@@ -1,4 +1,4 @@
-"""A Gaussian copula: normal scores with a given correlation, and the nearest matrix that can be one."""
+"""A Gaussian copula whose correlations pass smoothly from those of one phase of disease to those of another."""
 
 from __future__ import annotations
 
@@ -10,72 +10,85 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 SMALLEST_EIGENVALUE = 1e-3
-_STEPS = 500
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class GaussianCopula:
-    """Jointly normal scores, each with mean 0 and SD 1.
+class TwoPhaseCopula:
+    """Normal scores with mean 0 and SD 1, jointly normal given the shared ones and the phase.
+
+    The shared scores, and how each other score depends on them, are the same in both phases. So the phase may
+    itself depend on the shared scores, and still every score has mean 0 and SD 1, and over all patients the
+    correlation is that of the early phase times its mean weight, plus that of the late phase times its own.
 
     Attributes:
-        names: of the columns.
-        correlation: positive definite, shape (names, names).
-        adjustment: greatest change of an entry that was needed to make ``correlation`` positive definite.
+        names: of the columns, the shared ones first.
+        shared: how many they are.
+        early, late: correlations of the two phases, positive definite, shape (names, names).
     """
 
     names: tuple[str, ...]
-    correlation: Floats
-    adjustment: float
+    shared: int
+    early: Floats
+    late: Floats
 
     @classmethod
-    def of(cls, names: tuple[str, ...], wanted: Floats) -> GaussianCopula:
-        """The copula whose correlation is ``wanted``, or the nearest one that exists.
+    def of(cls, names: tuple[str, ...], shared: int, early: Floats, late: Floats) -> TwoPhaseCopula:
+        """The copula of two correlation matrices.
 
         Raises:
-            ValueError: the matrix is not square, symmetric, with a diagonal of ones and one name for each row.
+            ValueError: a matrix has the wrong shape, is no correlation matrix, or contradicts itself; or the two
+                differ in what must be the same.
 
-        >>> GaussianCopula.of(("a", "b"), np.array([[1.0, 0.5], [0.5, 1.0]])).adjustment
-        0.0
+        >>> early, late = np.eye(2), np.array([[1.0, 0.5], [0.5, 1.0]])
+        >>> TwoPhaseCopula.of(("a", "b"), 0, early, late).at(np.array([0.5]))[0].tolist()
+        [[1.0, 0.25], [0.25, 1.0]]
         """
-        if wanted.shape != (len(names), len(names)):
-            raise ValueError(
-                f"correlation of {len(names)} names has shape {wanted.shape}; one row a name is needed"
-            )
-        if not (np.array_equal(wanted, wanted.T) and np.all(np.diag(wanted) == 1.0)):
-            raise ValueError("a correlation matrix is symmetric and has ones on its diagonal; this one is not")
-        found = nearest_correlation(wanted)
-        return cls(names, found, float(np.abs(found - wanted).max()))
+        for phase, wanted in (("early", early), ("late", late)):
+            _check(phase, wanted, len(names))
+        if not np.array_equal(early[:shared], late[:shared]):
+            raise ValueError(f"correlations with {names[:shared]} must be the same in both phases")
+        return cls(names, shared, early, late)
 
-    def draw(self, rows: int, generator: np.random.Generator) -> Floats:
-        """Normal scores, shape (rows, names).
+    def at(self, late: Floats) -> Floats:
+        """Correlations at weights of the late phase, shape (patients,): shape (patients, names, names)."""
+        weight = late[:, None, None]
+        return (1.0 - weight) * self.early + weight * self.late
 
-        >>> copula = GaussianCopula.of(("a", "b"), np.array([[1.0, 0.5], [0.5, 1.0]]))
-        >>> copula.draw(3, np.random.default_rng(1)).shape
-        (3, 2)
+    def draw_shared(self, rows: int, generator: np.random.Generator) -> Floats:
+        """Shared scores, shape (rows, shared)."""
+        factor = np.linalg.cholesky(self.early[: self.shared, : self.shared])
+        return np.asarray(generator.standard_normal((rows, self.shared)) @ factor.T, dtype=np.float64)
+
+    def draw_rest(self, shared: Floats, late: Floats, generator: np.random.Generator) -> Floats:
+        """The other scores, shape (rows, names - shared), given the shared ones and weights of the late phase.
+
+        What the shared scores leave open is a part of each phase's own, by the roots of their weights: its
+        covariance is then just the weighted mean of the two.
+
+        >>> copula = TwoPhaseCopula.of(("a", "b", "c"), 1, np.eye(3), np.eye(3))
+        >>> copula.draw_rest(np.zeros((4, 1)), np.ones(4), np.random.default_rng(1)).shape
+        (4, 2)
         """
-        independent = generator.standard_normal((rows, len(self.names)))
-        scores: Floats = independent @ np.linalg.cholesky(self.correlation).T
-        return scores
+        one, other = slice(None, self.shared), slice(self.shared, None)
+        slopes = np.linalg.solve(self.early[one, one], self.early[one, other])
+        found = shared @ slopes
+        for correlation, weight in ((self.early, 1.0 - late), (self.late, late)):
+            open_part = correlation[other, other] - correlation[other, one] @ slopes
+            independent = generator.standard_normal(found.shape)
+            found += np.sqrt(weight)[:, None] * (independent @ np.linalg.cholesky(open_part).T)
+        return np.asarray(found, dtype=np.float64)
 
 
-def nearest_correlation(wanted: Floats) -> Floats:
-    """The correlation matrix nearest to a symmetric one with ones on its diagonal, by alternating projections.
-
-    A matrix that is positive definite already is returned as it is. Source: Higham 2002, 10.1093/imanum/22.3.329.
-
-    >>> nearest_correlation(np.array([[1.0, 0.9, -0.9], [0.9, 1.0, 0.9], [-0.9, 0.9, 1.0]])).round(2).tolist()
-    [[1.0, 0.5, -0.5], [0.5, 1.0, 0.5], [-0.5, 0.5, 1.0]]
-    """
-    if np.linalg.eigvalsh(wanted)[0] >= SMALLEST_EIGENVALUE:
-        return wanted
-    current, correction = wanted, np.zeros_like(wanted)
-    for _ in range(_STEPS):
-        shifted = current - correction
-        values, vectors = np.linalg.eigh(shifted)
-        positive = (vectors * np.maximum(values, 2 * SMALLEST_EIGENVALUE)) @ vectors.T
-        correction = positive - shifted
-        current = (positive + positive.T) / 2
-        np.fill_diagonal(current, 1.0)
-    if np.linalg.eigvalsh(current)[0] < SMALLEST_EIGENVALUE / 2:
-        raise ValueError(f"no correlation matrix found near the one wanted within {_STEPS} steps")
-    return current
+def _check(phase: str, wanted: Floats, size: int) -> None:
+    if wanted.shape != (size, size):
+        raise ValueError(f"{phase}: correlation of {size} names has shape {wanted.shape}; one row a name is needed")
+    if not (np.array_equal(wanted, wanted.T) and np.all(np.diag(wanted) == 1.0)):
+        raise ValueError(
+            f"{phase}: a correlation matrix is symmetric and has ones on its diagonal; this one is not"
+        )
+    smallest = float(np.linalg.eigvalsh(wanted)[0])
+    if smallest < SMALLEST_EIGENVALUE:
+        raise ValueError(
+            f"{phase}: the correlations contradict each other (smallest eigenvalue {smallest:.4f}, needs "
+            f"{SMALLEST_EIGENVALUE}); weaken a pair, a group or a change between the phases"
+        )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from features.consistency import ITEMS_ALSFRS_R
 from training.reference_constants import Course
@@ -63,13 +64,25 @@ class Visits:
     month: Floats  # the same, as it came about
 
 
+def late_phase(months: Floats, course: Course) -> Floats:
+    """Weight of the late, toxic phase, 0 to 1, at months since onset: logistic in their logarithm.
+
+    >>> from training.reference_constants import reference_constants
+    >>> late_phase(np.array([10.0, 15.0, 22.5]), reference_constants().course).round(2).tolist()
+    [0.16, 0.5, 0.84]
+    """
+    return np.asarray(
+        special.expit(np.log(months / course.phase_middle_months) / course.phase_log_width), dtype=np.float64
+    )
+
+
 def ends(disease: Disease, course: Course, generator: np.random.Generator) -> Ends:
     """Deaths and drop-out: hazards rise with the rate, that of death also with every point lost."""
     patients = len(disease.later_rate)
     relative = disease.later_rate / disease.later_rate.mean()
     months = np.tile(np.arange(1.0, _HORIZON + 1), patients)
     score = disease.score(np.repeat(np.arange(patients), _HORIZON), months).reshape(patients, _HORIZON)
-    severity = 2.0 ** ((36.0 - score) / course.death_doubling_points)
+    severity = 2.0 ** ((course.death_reference_score - score) / course.death_doubling_points)
     hazard = course.death_hazard * relative[:, None] ** course.death_per_log_rate * severity
     death = _first(np.cumsum(hazard, axis=1), generator.exponential(size=patients))
     leaving = course.dropout_hazard * relative**course.dropout_per_log_rate

@@ -77,6 +77,35 @@ class Marginal:
             below = special.betaincinv(a, b, below)
         return np.asarray(known["low"] + width * below, dtype=np.float64)
 
+    def scores_at(self, values: Floats) -> Floats:
+        """The normal scores of given values, any shape: what `values_at` turns round. Outside the range, infinite.
+
+        >>> Marginal("lognormal", {"median": 10.0, "log_sd": 0.5}).scores_at(np.array([10.0, 0.0])).tolist()
+        [0.0, -inf]
+        """
+        known = self.parameters
+        if self.kind == "lognormal":
+            positive = values > 0.0
+            logs = np.log(np.where(positive, values, 1.0) / self.median) / self.log_sd
+            return np.where(positive, logs, -np.inf)
+        if self.kind == "normal":
+            return np.asarray((values - known["mean"]) / known["sd"], dtype=np.float64)
+        if self.kind == "categorical":
+            raise ValueError("a category is an interval of scores, not one score: see edges")
+        below = np.clip((values - known["low"]) / (known["high"] - known["low"]), 0.0, 1.0)
+        if self.kind == "beta":
+            below = special.betainc(*self._shape(), below)
+        return np.asarray(special.ndtri(below), dtype=np.float64)
+
+    def edges(self) -> Floats:
+        """Where the normal scores of the categories begin and end, shape (categories + 1,).
+
+        >>> Marginal("categorical", {}, ("a", "b"), (0.5, 0.5)).edges().tolist()
+        [-inf, 0.0, inf]
+        """
+        inner = special.ndtri(np.cumsum(self.shares)[:-1])
+        return np.concatenate([[-np.inf], inner, [np.inf]])
+
     @property
     def log_sd(self) -> float:
         """SD of the logarithm of a lognormal."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from importlib.resources import files
 
@@ -12,7 +12,33 @@ from training.marginal import Marginal
 
 ASSUMPTION = "assumption"
 LATER_RATE, EARLIER_RATE = "later_rate", "earlier_rate"
+TREG, CD4, LYMPHOCYTES = "treg", "cd4_count_per_ul", "lymphocytes_10e9_l"
 Table = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A correlation on the normal-score scale, of values as measured.
+
+    Attributes:
+        correlation: in the middle of the passage between the phases, and over all patients.
+        change: late phase minus early phase.
+    """
+
+    correlation: float
+    change: float = 0.0
+
+    def at(self, late: float) -> float:
+        """The correlation at a weight of the late phase: 0 early, 1 late.
+
+        >>> Link(-0.3, 0.2).at(0.0), Link(-0.3, 0.2).at(0.5)
+        (-0.4, -0.3)
+        """
+        return self.correlation + (late - 0.5) * self.change
+
+    def times(self, factor: float) -> Link:
+        """A weaker link of the same course."""
+        return Link(factor * self.correlation, factor * self.change)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +49,7 @@ class Variable:
     group: str | None
     panel: str
     marginals: Mapping[str, Marginal]  # by sex, or under "any"; empty where it is computed from others
-    correlation: float  # with the log rate to come, of the value as measured, normal scores
+    rate: Link  # with the log rate to come
     baseline: float  # share of patients who have it at enrolment
     follow_up: float  # share of the other visits at which it is taken
     assay_cv: float | None
@@ -51,9 +77,13 @@ class Course:
     """How disease and visits go: see ``[course]`` of the table for units and sources."""
 
     score_noise_sd: float
+    smallest_rate: float
     highest_rate: float
     largest_loss: float
+    phase_middle_months: float
+    phase_log_width: float
     marker_share_of_earlier_rate: float
+    largest_t_cell_share: float
     visit_jitter_sd: float
     earlier_visit_share: float
     missed_visit_share: float
@@ -64,6 +94,7 @@ class Course:
     death_hazard: float
     death_per_log_rate: float
     death_doubling_points: float
+    death_reference_score: float
     dropout_hazard: float
     dropout_per_log_rate: float
     death_known_after_dropout: float
@@ -79,18 +110,38 @@ class Constants:
     course: Course
     months: tuple[float, ...]  # planned visits, months from enrolment
     variables: Mapping[str, Variable]  # both rates first
-    groups: Mapping[str, float]
-    pairs: Mapping[frozenset[str], float]
+    groups: Mapping[str, Link]
+    pairs: Mapping[frozenset[str], Link]
+    shifts: Mapping[str, float]  # factor of a site's laboratory, by site
+    shifted: frozenset[str]  # variables that it acts on
 
 
 @cache
 def reference_constants() -> Constants:
     """The table that the project ships.
 
-    >>> reference_constants().variables["treg_pct_cd4"].correlation
+    >>> reference_constants().variables["treg_pct_cd4"].rate.correlation
     -0.301
     """
     return parse_constants(tomllib.loads(files("training").joinpath("reference_cohort.toml").read_text("utf-8")))
+
+
+def without_treg_effect(constants: Constants) -> Constants:
+    """The same, but for what Tregs have to do with the rate: the contrary evidence (Cui 2022, n = 288).
+
+    The Treg variables are then independent of both rates and of all other markers. A CD4+ count, part of the Treg
+    count, says of the rate to come only what the lymphocytes that it is a part of say already.
+
+    >>> without_treg_effect(reference_constants()).variables["treg_suppression_pct"].rate
+    Link(correlation=0.0, change=0.0)
+    """
+    variables = {
+        name: replace(variable, rate=Link(0.0)) if variable.group == TREG else variable
+        for name, variable in constants.variables.items()
+    }
+    part = constants.pairs[frozenset((CD4, LYMPHOCYTES))].correlation
+    variables[CD4] = replace(variables[CD4], rate=variables[LYMPHOCYTES].rate.times(part))
+    return replace(constants, variables=variables)
 
 
 def parse_constants(table: Table) -> Constants:
@@ -104,16 +155,19 @@ def parse_constants(table: Table) -> Constants:
     if problems:
         raise ValueError("reference cohort: " + "; ".join(problems))
     course = {name: _number(_sub(row)["value"]) for name, row in _sub(table["course"]).items()}
+    laboratory = _sub(table["laboratory"])
     rows = {**_sub(table["plan"]), **_sub(table["variable"])}
     return Constants(
         course=Course(**{field.name: course[field.name] for field in fields(Course)}),
         months=tuple(_number(month) for month in _items(_sub(table["schedule"])["months"])),
         variables={name: _variable(name, _sub(row)) for name, row in rows.items()},
-        groups={name: _number(_sub(row)["correlation"]) for name, row in _sub(table["group"]).items()},
+        groups={name: _link(_sub(row)) for name, row in _sub(table["group"]).items()},
         pairs={
-            frozenset(str(name) for name in _items(_sub(row)["of"])): _number(_sub(row)["correlation"])
+            frozenset(str(name) for name in _items(_sub(row)["of"])): _link(_sub(row))
             for row in _items(table["pair"])
         },
+        shifts={site: _number(_sub(row)["factor"]) for site, row in _sub(laboratory["site"]).items()},
+        shifted=frozenset(str(name) for name in _items(laboratory["assays"])),
     )
 
 
@@ -158,7 +212,7 @@ def _variable(name: str, row: Table) -> Variable:
         group=None if row.get("group") is None else str(row["group"]),
         panel=str(row.get("panel", name)),
         marginals={sex: Marginal.parse(each) for sex, each in spread.items()},
-        correlation=1.0 if name == LATER_RATE else _number(rate.get("correlation", 0.0)),
+        rate=Link(1.0) if name == LATER_RATE else _link(rate, row) if rate else Link(0.0),
         baseline=_number(available.get("baseline", 1.0)),
         follow_up=_number(available.get("follow_up", 1.0)),
         assay_cv=_number(assay["cv"]) if assay else None,
@@ -166,6 +220,12 @@ def _variable(name: str, row: Table) -> Variable:
         lacking=_number(_sub(row.get("lacking", {})).get("share", 0.0)),
         decimals=int(_number(row.get("decimals", 3))),
     )
+
+
+def _link(row: Table, beside: Table | None = None) -> Link:
+    """The correlation of a row, and the change between phases that stands in it, or beside it."""
+    phase = _sub((row if beside is None else beside).get("phase", {}))
+    return Link(_number(row["correlation"]), _number(phase.get("change", 0.0)))
 
 
 def _sub(value: object) -> Table:

@@ -11,7 +11,7 @@ import numpy as np
 from training.disease_course import Disease, Floats, Texts
 from training.reference_constants import EARLIER_RATE, LATER_RATE, Constants, Variable
 
-SMALLEST_RATE = 0.01
+DELAY, LAG = "diagnostic_delay_months", "enrolment_lag_months"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,9 +51,18 @@ def people(constants: Constants, traits: Mapping[str, Floats]) -> People:
             numbers[variable.name] = values
     clipped: Counter[str] = Counter()
     for rate in (EARLIER_RATE, LATER_RATE):
-        numbers[rate] = limit(rate, numbers[rate], SMALLEST_RATE, constants.course.highest_rate, clipped)
+        numbers[rate] = _possible(rate, numbers[rate], constants, clipped)
     months = _shorten(numbers, constants.course.largest_loss, clipped)
     return People(traits, texts, numbers, Disease(numbers[EARLIER_RATE], numbers[LATER_RATE], months), clipped)
+
+
+def months_before(constants: Constants, traits: Mapping[str, Floats]) -> Floats:
+    """Months from onset to enrolment, shape (patients,), of people with these traits; only three are looked at."""
+    numbers = {
+        name: values_at(constants.variables[name], traits[name], None) for name in (EARLIER_RATE, DELAY, LAG)
+    }
+    numbers[EARLIER_RATE] = _possible(EARLIER_RATE, numbers[EARLIER_RATE], constants, Counter())
+    return _shorten(numbers, constants.course.largest_loss, Counter())
 
 
 def values_at(variable: Variable, scores: Floats, sex: Texts | None) -> Floats:
@@ -80,11 +89,15 @@ def limit(name: str, values: Floats, low: float, high: float, clipped: Counter[s
     return np.asarray(np.clip(values, low, high), dtype=np.float64)
 
 
+def _possible(name: str, rate: Floats, constants: Constants, clipped: Counter[str]) -> Floats:
+    return limit(name, rate, constants.course.smallest_rate, constants.course.highest_rate, clipped)
+
+
 def _shorten(numbers: dict[str, Floats], largest_loss: float, clipped: Counter[str]) -> Floats:
     """Months from onset to enrolment; shortened, with the delay in them, where too many points would be lost."""
-    delay = numbers["diagnostic_delay_months"]
-    months = delay + numbers["enrolment_lag_months"]
+    delay = numbers[DELAY]
+    months = delay + numbers[LAG]
     factor = np.minimum(1.0, largest_loss / (numbers[EARLIER_RATE] * months))
     clipped["months_since_onset"] += int((factor < 1.0).sum())
-    numbers["diagnostic_delay_months"] = delay * factor
+    numbers[DELAY] = delay * factor
     return months * factor

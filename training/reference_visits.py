@@ -17,7 +17,6 @@ from training.reference_constants import Constants, Variable
 from training.reference_people import People, limit, values_at
 
 TOTAL = "alsfrs_r_total"
-LARGEST_T_CELL_SHARE = 0.95  # of lymphocytes; assumption: the rest are B and NK cells
 Columns = dict[str, Floats | Texts]
 
 
@@ -118,13 +117,22 @@ def _measured(setting: _Setting) -> dict[str, Floats]:
         noise = setting.generator.standard_normal(setting.rows)
         lasting = variable.stability
         scores = np.sqrt(lasting) * people.traits[name][patient] + np.sqrt(1.0 - lasting) * noise
-        found[name] = values_at(variable, scores, sex)
+        found[name] = values_at(variable, scores, sex) * _shift(
+            setting.constants, name, people.texts[SITE][patient]
+        )
     _lower(setting, found)
     _fit_t_cells(setting, found)
     for name, values in found.items():
         found[name] = _rounded(setting, setting.constants.variables[name], values)
     _compute(setting, found)
     return found
+
+
+def _shift(constants: Constants, name: str, site: Texts) -> Floats:
+    """How many times too high the laboratories of the sites read this variable, shape (visits,)."""
+    if name not in constants.shifted:
+        return np.ones(len(site))
+    return np.array([constants.shifts[each] for each in site])
 
 
 def _lower(setting: _Setting, found: dict[str, Floats]) -> None:
@@ -138,7 +146,8 @@ def _lower(setting: _Setting, found: dict[str, Floats]) -> None:
 def _fit_t_cells(setting: _Setting, found: dict[str, Floats]) -> None:
     """CD4+ and CD8+ counts, part of the lymphocytes, scaled down together where they would exceed them."""
     both = found["cd4_count_per_ul"] + found["cd8_count_per_ul"]
-    factor = np.minimum(1.0, LARGEST_T_CELL_SHARE * 1000.0 * found["lymphocytes_10e9_l"] / both)
+    largest = setting.constants.course.largest_t_cell_share * 1000.0 * found["lymphocytes_10e9_l"]
+    factor = np.minimum(1.0, largest / both)
     setting.clipped["cd4_count_per_ul"] += int((factor < 1.0).sum())
     for name in ("cd4_count_per_ul", "cd8_count_per_ul"):
         found[name] = found[name] * factor
