@@ -19,7 +19,7 @@ _FUZZ = 1e-9  # (m + 1) * q is a whole number if it is one but for rounding: 20 
 
 
 def band_of(rate: ArrayLike) -> NDArray[np.int64]:
-    """The band of each rate: 0 slow (< 0.5), 1 intermediate (0.5 to 1.0, both included), 2 fast (> 1.0 points/month).
+    """The band of each rate in points/month: 0 slow (< 0.5), 1 intermediate (0.5 to 1.0), 2 fast (> 1.0).
 
     >>> band_of([0.49, 0.5, 1.0, 1.01]).tolist()
     [0, 1, 1, 2]

@@ -55,7 +55,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What changes when a marker joins: RMSE, R2, interval width and score, coverage, and how often the band does."""
+    """What changes when a marker joins: RMSE, R2, interval width and score, coverage, how often the band."""
 
     marker: str
     joins: str  # what it joins: the rungs below it, or everything else
@@ -71,12 +71,11 @@ class Comparison:
         width, rmse = self.relative_width, self.differences["rmse"]
         effect = "narrows" if width.estimate < 0 else "widens"
         told = (
-            f"In this cohort, {self.marker} {effect} the 90 % interval by {abs(width.estimate):.1%} "
-            f"({LEVEL:.0%} interval {-width.upper:.1%} to {-width.lower:.1%} narrower) "
-            f"and changes the RMSE by {rmse.estimate:+.4f} ({rmse.lower:+.4f} to {rmse.upper:+.4f}) "
-            f"when it joins {self.joins}"
+            f"In this cohort, {self.marker}, joining {self.joins}, {effect} the 90 % interval by "
+            f"{abs(width.estimate):.1%} (change {width.lower:+.1%} to {width.upper:+.1%}) and changes the RMSE by "
+            f"{rmse.estimate:+.4f} points/month ({rmse.lower:+.4f} to {rmse.upper:+.4f})"
         )
-        return told + ("." if rmse.clear else "; for the RMSE that cannot be told from no change.")
+        return told + ("." if rmse.clear else "; for the RMSE, that cannot be told from no change.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,7 @@ def worth(
     ladder, left_out = [], []
     for marker in present:
         rungs.append(_ordered(examples, {*rungs[-1], *has[marker]}))
-        name = EVERYTHING if marker == present[-1] else f"+ {marker}"
+        name = f"+ {marker}" + (f" = {EVERYTHING}" if marker == present[-1] else "")
         overall[name] = evaluated(rungs[-1], name).overall[MODEL]
     everything = rungs[-1]
     draws = _draws(examples, resamples, seed)

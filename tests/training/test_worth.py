@@ -1,0 +1,116 @@
+"""What each marker is worth: a marker that was planted is found, one that says nothing is not."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from features.matrix import DesignMatrix
+from features.vocabulary import vocabulary
+from training.examples import Examples
+from training.worth import EVERYTHING, MARKERS, Worth, _difference, _figures, worth
+from training.worth_report import as_text, plot, write
+
+PATIENTS, VISITS = 240, 2
+
+
+@pytest.fixture(scope="module")
+def examples() -> Examples:
+    """NfL drives the rate, the NLR says nothing, half of the patients lack the NLR; no Treg was measured."""
+    rng = np.random.default_rng(4)
+    n = PATIENTS * VISITS
+    delta_fs = np.exp(rng.normal(-0.4, 0.5, n))
+    nfl = np.exp(rng.normal(4.2, 0.6, n))
+    nlr = np.exp(rng.normal(0.8, 0.4, n))
+    rate = 0.6 + 0.2 * delta_fs + 0.4 * (np.log(nfl) - 4.2) + 0.25 * rng.normal(size=n)
+    patient = np.array([f"p{number:03}" for number in np.repeat(np.arange(PATIENTS), VISITS)])
+    nlr[np.repeat(rng.random(PATIENTS) < 0.5, VISITS)] = np.nan
+    matrix = DesignMatrix(("delta_fs", "nlr", "nfl_pg_ml"))
+    X = np.column_stack([delta_fs, nlr, nfl])
+    return Examples(matrix, X, rate, np.full(n, 0.1), patient, np.full(n, ""))
+
+
+@pytest.fixture(scope="module")
+def found(examples: Examples) -> Worth:
+    return worth(examples, n_folds=3, resamples=400)
+
+
+def test_every_marker_is_made_of_quantities_of_the_vocabulary_and_of_one_set_only() -> None:
+    names = [name for quantities in MARKERS.values() for name in quantities]
+    assert set(names) <= set(vocabulary().quantities)
+    assert len(names) == len(set(names))
+    tregs = {name for name, quantity in vocabulary().quantities.items() if quantity.group == "treg"}
+    assert tregs <= set(names)
+
+
+def test_a_planted_marker_is_found_and_an_empty_one_is_not(found: Worth) -> None:
+    added = {comparison.marker: comparison for comparison in found.ladder}
+    alone = {comparison.marker: comparison for comparison in found.left_out}
+    for comparison in (added["NfL"], alone["NfL"]):
+        assert comparison.differences["rmse"].upper < -0.05
+        assert comparison.differences["r2"].lower > 0.1
+        assert comparison.relative_width.upper < -0.1
+        assert "cannot be told" not in comparison.sentence
+        assert "NfL" in comparison.sentence
+        assert "narrows" in comparison.sentence
+    assert abs(added["blood count (NLR)"].differences["rmse"].estimate) < 0.02
+    assert added["blood count (NLR)"].patients == pytest.approx(PATIENTS / 2, abs=25)
+    assert added["NfL"].patients == PATIENTS
+    assert added["NfL"].examples == PATIENTS * VISITS
+
+
+def test_what_the_cohort_does_not_have_is_said(found: Worth) -> None:
+    assert set(found.absent) == set(MARKERS) - {"NfL", "blood count (NLR)"}
+    text = as_text(found, "a cohort", simulated=False)
+    assert "- This cohort has no measurement of Treg suppression; nothing can be said of it." in text
+    assert "SIMULATED" not in text
+    assert "SIMULATED" in as_text(found, "a cohort", simulated=True)
+
+
+def test_the_sets_are_a_ladder(found: Worth) -> None:
+    last = f"+ NfL = {EVERYTHING}"
+    assert list(found.overall)[:3] == ["clinical picture", "+ blood count (NLR)", last]
+    assert found.overall[last]["rmse"] < found.overall["clinical picture"]["rmse"]
+    lost = found.overall[f"{EVERYTHING} minus NfL"]["rmse"] - found.overall[last]["rmse"]
+    alone = next(comparison for comparison in found.left_out if comparison.marker == "NfL")
+    assert -alone.differences["rmse"].estimate == pytest.approx(lost, abs=1e-12)
+
+
+def test_the_bootstrap_draws_patients() -> None:
+    """By hand: two patients, one drawn twice and the other not at all."""
+    from training.evaluation import MODEL, Evaluation
+    from training.metrics import Forecasts
+
+    observed = np.array([1.0, 3.0, 5.0])
+    interval = np.array([[0.0, 2.0], [0.0, 2.0], [4.0, 8.0]])
+    forecasts = Forecasts(np.array([1.0, 2.0, 3.0]), interval, 0.9)
+    evaluation = Evaluation(observed, np.zeros(3, np.int64), "patient", {MODEL: forecasts})
+    figures = _figures(evaluation, np.array([0, 0, 1]), np.array([[2.0, 0.0]]))
+    assert figures["rmse"] == pytest.approx([np.sqrt(5 / 3), np.sqrt(1 / 2)])
+    assert figures["coverage"] == pytest.approx([2 / 3, 1 / 2])
+    assert figures["interval_width"] == pytest.approx([8 / 3, 2.0])
+    assert figures["interval_score"] == pytest.approx([8 / 3 + 20 / 3, 2.0 + 10.0])
+    assert figures["r2"] == pytest.approx([1 - 5 / 8, 1 - 0.5 / 1.0])
+
+
+def test_a_difference_is_clear_when_its_interval_leaves_zero_out() -> None:
+    made = _difference(np.array([-1.0, *np.linspace(-2.0, -0.5, 101)]))
+    assert (made.estimate, made.clear) == (-1.0, True)
+    assert made.lower == pytest.approx(np.quantile(np.linspace(-2.0, -0.5, 101), 0.025))
+    assert not _difference(np.array([-1.0, *np.linspace(-2.0, 0.5, 101)])).clear
+
+
+def test_it_is_written_for_people_and_programs(found: Worth, tmp_path: Path) -> None:
+    write(found, "a cohort", tmp_path, simulated=True)
+    document = json.loads((tmp_path / "worth.json").read_text())
+    assert document["simulated"] is True
+    assert [entry["marker"] for entry in document["ladder"]] == ["blood count (NLR)", "NfL"]
+    assert document["ladder"][1]["differences"]["rmse"]["upper"] < 0
+    assert (tmp_path / "worth.png").read_bytes().startswith(b"\x89PNG")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plot(found, "a cohort", simulated=True).canvas.draw()
