@@ -52,7 +52,7 @@ def _important_missing(case: Case) -> list[Caution]:
     if not heavy:
         return []
     missing = [case.matrix.features[at] for at in heavy]
-    names = ", ".join(feature.label for feature in missing)
+    names = "; ".join(feature.label for feature in missing)
     words = f"Not available, though it weighs in this model: {names}."
     if together >= MOST_MISSING_SHARE:
         words = f"{words} All that is not available makes up {together:.0%} of what this model weighs."
@@ -63,7 +63,7 @@ def _unseen_gap(case: Case) -> list[Caution]:
     features = [case.matrix.features[at] for at in case.applicability.unseen_gaps(case.row)]
     if not features:
         return []
-    names = ", ".join(feature.label for feature in features)
+    names = "; ".join(feature.label for feature in features)
     words = f"Not available, though every training patient had it, so its absence was not learnt: {names}."
     return [Caution("never_missing_in_training", tuple(feature.column for feature in features), words)]
 
@@ -120,7 +120,7 @@ def _not_an_input(case: Case) -> list[Caution]:
     ignored = [quantity for name, quantity in vocabulary().quantities.items() if name in sent - used]
     if not ignored:
         return []
-    names = ", ".join(quantity.label for quantity in ignored)
+    names = "; ".join(quantity.label for quantity in ignored)
     words = f"Sent, but not known to this model and not used: {names}."
     return [Caution("not_an_input", tuple(quantity.column for quantity in ignored), words)]
 
@@ -156,7 +156,7 @@ def _too_little(case: Case) -> list[Reason]:
     gaps = case.applicability.unseen_gaps(case.row)
     if sum(case.importance[at] for at in gaps) <= LARGEST_UNSEEN_SHARE:
         return []
-    labels = ", ".join(case.matrix.features[at].label for at in gaps)
+    labels = "; ".join(case.matrix.features[at].label for at in gaps)
     words = f"Inputs that every training patient had, and that weigh in this model, are missing: {labels}."
     return [Reason("too_little_to_go_on", words)]
 

@@ -28,7 +28,7 @@ def as_text(answer: Mapping[str, object]) -> str:
         lines = [*_rate(answer), "", *_bands(answer), "", *_contributions(answer), *_cautions(answer)]
     pack = _object(answer, "pack")
     made_by = f"Pack {str(pack['id'])[:12]} of {pack['name']}, made by {pack['made_by']}."
-    return "\n".join([*lines, "", fill(f"{answer['statement']} {made_by}", 100)])
+    return "\n".join([*lines, "", fill(f"{answer['statement']} {made_by}", 100, break_on_hyphens=False)])
 
 
 def _rate(answer: Mapping[str, object]) -> list[str]:

@@ -2,7 +2,7 @@
 
 Two questions. What does a marker add to what is already there (a ladder, from the clinical picture up)? And what is
 lost when it alone is taken away from everything? Differences are paired by patient; their intervals come from a
-bootstrap of patients.
+bootstrap of patients. Models are not refitted in it, so the chance of a fit is not in the intervals.
 """
 
 from __future__ import annotations

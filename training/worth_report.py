@@ -27,6 +27,9 @@ def as_text(worth: Worth, cohort: str, *, simulated: bool) -> str:
     """The tables and sentences."""
     width = max(len(name) for name in worth.overall) + 2
     lines = [f"What each marker is worth in {cohort} (cross-validated; differences paired by patient)"]
+    lines += [
+        "Intervals come from resampled patients; the models are not refitted, so read small changes with care."
+    ]
     lines += [SIMULATED] if simulated else []
     lines += ["", " " * width + "".join(f"{heading:>10}" for _, heading in SETS)]
     for name, found in worth.overall.items():
