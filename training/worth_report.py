@@ -19,6 +19,7 @@ SETS = (
     ("interval_score", "score"),
     ("coverage", "coverage"),
 )
+ABOVE, OTHERS = "those above it", "all others"
 INK, POINT = "#1b1f24", "#2f6f9f"
 SIMULATED = "SIMULATED cohort: what was put into the simulation, and nothing about patients."
 
@@ -62,9 +63,9 @@ def plot(worth: Worth, cohort: str, *, simulated: bool) -> Figure:
     """Change of the RMSE and of the interval's width by marker, with intervals: added, and alone taken away."""
     figure = Figure(figsize=(10, 0.5 * max(len(worth.ladder), 2) + 2), layout="constrained", dpi=120)
     FigureCanvasAgg(figure)
-    title = f"What each marker is worth in {cohort}{' (SIMULATED)' if simulated else ''}"
+    title = f"What each marker is worth in {cohort}{' (SIMULATED)' if simulated else ''}; left of 0 is better"
     figure.suptitle(title, fontsize=11, x=0.01, ha="left", color=INK)
-    panels = (("RMSE (points/month)", "rmse"), ("width of the 90 % interval (share)", "relative_width"))
+    panels = (("RMSE (points/month)", "rmse"), ("the 90 % interval's width (share)", "relative_width"))
     for axes, (label, key) in zip(figure.subplots(1, 2, sharey=True), panels, strict=True):
         for offset, marker, name, found in (
             (-0.12, "o", "added", worth.ladder),
@@ -72,18 +73,16 @@ def plot(worth: Worth, cohort: str, *, simulated: bool) -> Figure:
         ):
             for position, comparison in enumerate(found):
                 d = comparison.relative_width if key == "relative_width" else comparison.differences[key]
-                colour = POINT if name == "added" else "#888888"
+                colour = POINT if name == ABOVE else "#888888"
                 axes.plot([d.lower, d.upper], [position + offset] * 2, color=colour, linewidth=1.5)
                 axes.plot(d.estimate, position + offset, marker, color=colour, label=None if position else name)
         axes.axvline(0.0, color=INK, linewidth=0.8)
-        axes.set_xlabel(f"change of {label}; left of 0 is better")
+        axes.set_xlabel(f"change of {label}")
         axes.spines[["top", "right"]].set_visible(False)
     first = figure.axes[0]
     first.set_yticks(range(len(worth.ladder)), [comparison.marker for comparison in worth.ladder])
     first.invert_yaxis()
-    figure.axes[1].legend(
-        frameon=False, fontsize=8, title="added to those above it, or to all others", title_fontsize=8
-    )
+    figure.axes[1].legend(frameon=False, fontsize=8, title="joining", title_fontsize=8)
     return figure
 
 
