@@ -21,7 +21,6 @@ import pandas as pd
 
 from model.copula_fit import SHRINKAGES, fit_copulas
 from model.crossfit import cross_fitted, grouped_folds
-from model.fitted import TreePart
 from model.regressor import ProgressionRegressor
 from training.cohort import read_cohort
 from training.examples import examples_of
@@ -42,8 +41,8 @@ class Learners:
         self.seconds = perf_counter() - start
         self.weights = {part.kind: part.weight for part in self.blend.model_.location}
         self.copula = copula_alone(regressor, X, y, groups)
-        trees = [part for part in self.blend.model_.location if isinstance(part, TreePart)]
-        self.trees = trees[0].tables if trees else None
+        trees = [part for part in self.blend.model_.location if part.kind == "trees"]
+        self.trees = trees[0].source if trees else None
 
     def forecasts(self, X: np.ndarray) -> dict[str, Forecasts]:
         nothing = np.full((len(X), 2), np.nan)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from model.boosting import BoosterSettings, fit_booster
 from model.copula_fit import SHRINKAGES, fit_copulas
 from model.crossfit import cross_fitted, out_of_fold
-from model.fitted import WEIGHT_STEPS, CopulaPart, Part, TreePart
+from model.fitted import WEIGHT_STEPS, Part
 from model.tables import TreeTables
 
 Floats = NDArray[np.float64]
@@ -55,16 +55,16 @@ def fit_location(
     tables = TreeTables.from_booster_json(booster)
     found = _by_copula(X, y, weight, folds, directions)
     if found is None:
-        return Location((TreePart(1.0, tables),), booster, by_trees)
+        return Location((Part(1.0, tables),), booster, by_trees)
     by_copula, shrinkage = found
     share = share_of_second(y, by_trees, by_copula, weight)
     parts: list[Part] = []
     if share < 1.0:
-        parts.append(TreePart(1.0 - share, tables))
+        parts.append(Part(1.0 - share, tables))
     if share > 0.0:
         finest = tables.grid
         (copula,) = fit_copulas(X, y, weight, directions=directions, shrinkages=(shrinkage,), finest=finest)
-        parts.append(CopulaPart(share, copula))
+        parts.append(Part(share, copula))
     estimates = (1.0 - share) * by_trees + share * by_copula
     return Location(tuple(parts), booster if share < 1.0 else None, estimates)
 

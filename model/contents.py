@@ -18,7 +18,7 @@ from model.answer import PackRef
 from model.applicability import Applicability, Knots
 from model.canonical import canonical_json
 from model.copula import Copula
-from model.fitted import CopulaPart, FittedModel, Part, ScaleModel, TreePart
+from model.fitted import FittedModel, Part, ScaleModel
 from model.golden import GoldenAnswer, golden_answers
 from model.predictor import Predictor
 from model.tables import TreeTables
@@ -154,7 +154,7 @@ def _residuals(table: Mapping[str, object]) -> NDArray[np.float64]:
 
 def _part(table: Mapping[str, object], source: Source) -> Part:
     weight = _number(table["weight"])
-    part = TreePart(weight, source) if isinstance(source, TreeTables) else CopulaPart(weight, source)
+    part = Part(weight, source)
     if weight <= 0 or part.kind != table["kind"]:
         raise ValueError(f"a part {dict(table)}, but tables.npz has {part.kind}")
     return part
@@ -177,7 +177,7 @@ def _check_widths(
     applicability: Applicability,
 ) -> None:
     width = len(columns)
-    wrong = [part.n_features for part in parts if part.n_features != width]
+    wrong = [part.source.n_features for part in parts if part.source.n_features != width]
     if not parts or wrong or len(importance) != width:
         raise ValueError(f"{width} columns, but tables or importance of another width")
     if scale.tables is not None and scale.tables.n_features != width + 1:
@@ -188,7 +188,7 @@ def _check_widths(
 
 def _tables_to_npz(fitted: FittedModel) -> bytes:
     arrays: dict[str, NDArray[np.generic]] = {}
-    named = {f"location{i}": part.to_arrays() for i, part in enumerate(fitted.location)}
+    named = {f"location{i}": part.source.to_arrays() for i, part in enumerate(fitted.location)}
     if fitted.scale.tables is not None:
         named["scale"] = fitted.scale.tables.to_arrays()
     for name, found in named.items():

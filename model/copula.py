@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,8 @@ class Copula:
     Every sum is a sum of integers: an answer has the same bits whatever the batch. Along any one input the estimate
     never goes against its direction, not by a bit: scores, products, sums and the mean each keep the order.
     """
+
+    kind: ClassVar[str] = "copula"  # what a pack calls it
 
     n_features: int  # p, the width of a row
     grid: int  # one unit of an estimate is 2**-grid points/month

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,83 +18,28 @@ WEIGHT_STEPS = 64
 """Weights are whole numbers of 64ths, so that weighted whole numbers of grid units add up exactly in a double."""
 
 
-class Part(Protocol):
-    """A share of the location, and of its contributions, in points/month."""
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A share of the location, and of its contributions, in points/month: boosted trees or a copula regression.
+
+    Both count in whole grid units, so parts add up exactly. A copula gives what was not measured no contribution.
+    """
+
+    weight: float  # above 0; the weights of all parts add up to 1
+    source: TreeTables | Copula
 
     @property
     def kind(self) -> str:
         """What a pack calls it."""
-
-    @property
-    def weight(self) -> float:
-        """Above 0; the weights of all parts add up to 1."""
-
-    @property
-    def n_features(self) -> int:
-        """The width of a row."""
+        return self.source.kind
 
     def estimate(self, rows: Rows) -> Floats:
         """(n,), points/month."""
+        return self.source.estimate(rows).astype(np.float64) * self.source.unit * self.weight
 
     def contributions(self, rows: Rows) -> Floats:
         """(n, p + 1), points/month; the last column is the base value. Rows sum to `estimate`."""
-
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """All numbers but the weight, as a pack stores them."""
-
-
-@dataclass(frozen=True, eq=False)
-class TreePart:
-    """Boosted trees with their weight in the location."""
-
-    kind: ClassVar[str] = "trees"
-
-    weight: float
-    tables: TreeTables
-
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """All numbers but the weight, as a pack stores them."""
-        return self.tables.to_arrays()
-
-    @property
-    def n_features(self) -> int:
-        """The width of a row."""
-        return self.tables.n_features
-
-    def estimate(self, rows: Rows) -> Floats:
-        """(n,), points/month."""
-        return self.tables.estimate(rows).astype(np.float64) * self.tables.unit * self.weight
-
-    def contributions(self, rows: Rows) -> Floats:
-        """(n, p + 1), points/month; the last column is the base value."""
-        return self.tables.contributions(rows).astype(np.float64) * self.tables.unit * self.weight
-
-
-@dataclass(frozen=True, eq=False)
-class CopulaPart:
-    """A copula regression with its weight in the location. What was not measured has no contribution."""
-
-    kind: ClassVar[str] = "copula"
-
-    weight: float
-    copula: Copula
-
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """All numbers but the weight, as a pack stores them."""
-        return self.copula.to_arrays()
-
-    @property
-    def n_features(self) -> int:
-        """The width of a row."""
-        return self.copula.n_features
-
-    def estimate(self, rows: Rows) -> Floats:
-        """(n,), points/month."""
-        return self.copula.estimate(rows).astype(np.float64) * self.copula.unit * self.weight
-
-    def contributions(self, rows: Rows) -> Floats:
-        """(n, p + 1), points/month; the last column is the base value."""
-        return self.copula.contributions(rows).astype(np.float64) * self.copula.unit * self.weight
+        return self.source.contributions(rows).astype(np.float64) * self.source.unit * self.weight
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +71,7 @@ class FittedModel:
 
     >>> stump = TreeTables(1, 0, 2, *(np.zeros((0, 1), kind) for kind in ("i4", "f4", "?", "i4")),
     ...                    np.zeros((0, 2, 1), "i4"))
-    >>> model = FittedModel(("nfl",), (TreePart(1.0, stump),), ScaleModel(0.5, 0.1, None), np.array([-1.0, 1.0]))
+    >>> model = FittedModel(("nfl",), (Part(1.0, stump),), ScaleModel(0.5, 0.1, None), np.array([-1.0, 1.0]))
     >>> model.contributions(np.array([[30.0]])).tolist(), model.distribution(np.array([[30.0]])).cdf(2.0).tolist()
     ([[0.0, 2.0]], [0.5])
     """

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,8 @@ class TreeTables:
     >>> (tables.contributions(np.array([[0.0], [1.0], [np.nan]])) * tables.unit).tolist()
     [[-1.0, 0.0], [3.0, 0.0], [3.0, 0.0]]
     """
+
+    kind: ClassVar[str] = "trees"  # what a pack calls it
 
     n_features: int
     grid: int

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PROACT = Path(os.environ.get("TREGCAST_PROACT", ROOT.parent / "shared" / "data" / "proact_visits.csv.gz"))
 
 
 def run(script: str, *arguments: str, folder: Path) -> str:
@@ -41,9 +40,8 @@ def test_the_demo_walks_from_nothing_to_an_explained_prediction(tmp_path: Path) 
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not PROACT.is_file(), reason="the PRO-ACT file is not here (TREGCAST_PROACT names it)")
-def test_real_patients_train_serve_and_are_answered(tmp_path: Path) -> None:
-    said = run("proact.py", str(PROACT), folder=tmp_path)
+def test_real_patients_train_serve_and_are_answered(proact_file: Path, tmp_path: Path) -> None:
+    said = run("proact.py", str(proact_file), folder=tmp_path)
     row = re.search(r"^tregcast +(\S+) +(\S+) +(\S+) +(\S+) +(\S+)", said, re.MULTILINE)
     assert row is not None
     rmse, _, r2, correlation, coverage = map(float, row.groups())

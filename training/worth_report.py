@@ -68,8 +68,8 @@ def plot(worth: Worth, cohort: str, *, simulated: bool) -> Figure:
     panels = (("RMSE (points/month)", "rmse"), ("the 90 % interval's width (share)", "relative_width"))
     for axes, (label, key) in zip(figure.subplots(1, 2, sharey=True), panels, strict=True):
         for offset, marker, name, found in (
-            (-0.12, "o", "added", worth.ladder),
-            (0.12, "s", "alone", worth.left_out),
+            (-0.12, "o", ABOVE, worth.ladder),
+            (0.12, "s", OTHERS, worth.left_out),
         ):
             for position, comparison in enumerate(found):
                 d = comparison.relative_width if key == "relative_width" else comparison.differences[key]

@@ -14,7 +14,7 @@ from scipy.stats import norm
 
 from model.copula import Copula
 from model.copula_fit import em, fit_copulas
-from model.fitted import CopulaPart, FittedModel, ScaleModel, TreePart
+from model.fitted import FittedModel, ScaleModel
 from model.regressor import ProgressionRegressor
 
 CORRELATIONS = np.array(
@@ -244,8 +244,8 @@ def test_a_suppressor_is_not_turned_against_biology() -> None:
 def test_parts_add_up_to_the_last_bit() -> None:
     X, y, _ = draw(400, seed=11)
     trees, copula = ProgressionRegressor(n_trees=40).fit(X, y).model_.location
-    assert isinstance(trees, TreePart)
-    assert isinstance(copula, CopulaPart)
+    assert trees.kind == "trees"
+    assert copula.kind == "copula"
     for weight in (1 / 64, 0.5, 63 / 64):
         parts = (replace(trees, weight=1 - weight), replace(copula, weight=weight))
         model = FittedModel(("a", "b", "c", "d"), parts, ScaleModel(1.0, 0.1, None), np.array([0.0]))

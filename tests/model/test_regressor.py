@@ -15,7 +15,6 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from model.crossfit import fit_scale, grouped_folds
-from model.fitted import TreePart
 from model.regressor import ProgressionRegressor
 from model.tables import TreeTables
 
@@ -116,7 +115,7 @@ def test_monotone_features_never_go_the_wrong_way(fitted: ProgressionRegressor) 
 def test_the_tables_are_those_of_the_boosters(fitted: ProgressionRegressor) -> None:
     assert set(fitted.booster_json_) == {"location", "scale"}
     tables = TreeTables.from_booster_json(fitted.booster_json_["location"])
-    (part,) = (part for part in fitted.model_.location if isinstance(part, TreePart))
+    (part,) = (part for part in fitted.model_.location if part.kind == "trees")
     expected = part.weight * tables.unit * tables.estimate(FRESH[0][:50])
     assert np.array_equal(part.estimate(FRESH[0][:50]), expected)
 

@@ -14,13 +14,11 @@ from scipy import stats
 
 import training
 from features.vocabulary import vocabulary
-from training import reference_cohort
 from training.copula import TwoPhaseCopula
 from training.reference_cohort import simulate, simulate_with_truth
 from training.reference_constants import parse_constants, unsourced
 from training.reference_copula import reference_copula
 
-PATIENTS = 20_000
 # Copied by hand from the table of published evidence; a citation that is not here was not verified.
 KNOWN_CITATIONS = {
     "AAN2025-005042": "registry, n = 210; the abstract's number",
@@ -48,19 +46,6 @@ MEASURED = [name for name, row in TABLE["variable"].items() if "rate" in row and
 RATED = [name for name in MEASURED if name != "bmi_kg_m2"]
 # Of these the printed value is no longer the drawn one in a part of the patients: capped by lymphocytes, shortened.
 ALTERED = {"cd4_count_per_ul": 0.015, "cd8_count_per_ul": 0.015, "diagnostic_delay_months": 0.03}
-
-
-@pytest.fixture(scope="module")
-def cohort():
-    return reference_cohort.draw(PATIENTS, seed=7)
-
-
-@pytest.fixture(scope="module")
-def enrolled(cohort):
-    """The visit of enrolment, one row a patient in the order of the truth, with the truth beside it."""
-    rows = cohort.visits[cohort.planned == 0].reset_index(drop=True)
-    assert rows["patient_id"].tolist() == cohort.truth["patient_id"].tolist()
-    return rows.assign(rate=cohort.truth["true_rate"], earlier=cohort.truth["earlier_rate"])
 
 
 def normal_scores(values):

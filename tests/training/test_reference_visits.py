@@ -15,25 +15,10 @@ import training
 from features.consistency import ITEMS_ALSFRS_R
 from features.table import patients as parse_table
 from features.vocabulary import vocabulary
-from training import reference_cohort
 from training.reference_cohort import simulate
 from training.reference_constants import reference_constants
 
-PATIENTS = 20_000
 TABLE = tomllib.loads((Path(training.__file__).parent / "reference_cohort.toml").read_text("utf-8"))
-
-
-@pytest.fixture(scope="module")
-def cohort():
-    return reference_cohort.draw(PATIENTS, seed=7)
-
-
-@pytest.fixture(scope="module")
-def enrolled(cohort):
-    """The visit of enrolment, one row a patient in the order of the truth, with the truth beside it."""
-    rows = cohort.visits[cohort.planned == 0].reset_index(drop=True)
-    assert rows["patient_id"].tolist() == cohort.truth["patient_id"].tolist()
-    return rows.assign(rate=cohort.truth["true_rate"], earlier=cohort.truth["earlier_rate"])
 
 
 def normal_scores(values):
@@ -155,7 +140,7 @@ def test_nobody_is_seen_after_death_and_time_goes_forward(cohort):
     assert (visits["months_since_onset"] <= visits["death_month"] + 0.011)[dead].all()
     assert (visits["months_since_onset"] > 0).all()
     assert (visits.groupby("patient_id")["months_since_onset"].diff().dropna() > 0).all()
-    before = visits.loc[cohort.planned < 0, "patient_id"].nunique() / PATIENTS
+    before = visits.loc[cohort.planned < 0, "patient_id"].nunique() / len(cohort.truth)
     assert before == pytest.approx(0.25, abs=0.02)
 
 
