@@ -81,5 +81,5 @@ def test_the_same_data_give_the_same_numbers() -> None:
     y = X[:, 0] + rng.normal(size=120)
     one, two = (ProgressionRegressor(random_state=3).fit(X, y).model_ for _ in range(2))
     for first, second in zip(one.location, two.location, strict=True):
-        for name, array in first.to_arrays().items():
-            assert array.tobytes() == second.to_arrays()[name].tobytes()
+        for name, array in first.source.to_arrays().items():
+            assert array.tobytes() == second.source.to_arrays()[name].tobytes()
