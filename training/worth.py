@@ -18,12 +18,8 @@ from model.distribution import band_of
 from training.evaluation import MODEL, Evaluation, evaluate
 from training.examples import Examples
 from training.fit import regressor_for
+from training.paired import RESAMPLES, Difference, difference, figures, patient_draws
 from training.progress import Progress, silent
-
-Floats = NDArray[np.float64]
-
-RESAMPLES = 2000
-LEVEL = 0.95
 
 MARKERS: dict[str, tuple[str, ...]] = {
     "blood count (NLR)": ("leukocytes", "neutrophils", "lymphocytes", "monocytes", "nlr", "cd8_count"),
@@ -37,20 +33,6 @@ MARKERS: dict[str, tuple[str, ...]] = {
 """The rungs of the ladder, each a name and its quantities; what is in none of them is the clinical picture."""
 CLINICAL = "clinical picture"
 EVERYTHING = "everything"
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A figure with a marker minus the same without it: the estimate and its 95 % bootstrap interval."""
-
-    estimate: float
-    lower: float
-    upper: float
-
-    @property
-    def clear(self) -> bool:
-        """Whether the interval leaves zero out."""
-        return self.lower > 0 or self.upper < 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +96,7 @@ def worth(
         name = f"+ {marker}" + (f" = {EVERYTHING}" if marker == present[-1] else "")
         overall[name] = evaluated(rungs[-1], name).overall[MODEL]
     everything = rungs[-1]
-    draws = _draws(examples, resamples, seed)
+    draws = patient_draws(examples.patient, resamples, seed)
     for marker, below, above in zip(present, rungs[:-1], rungs[1:], strict=True):
         joins = f"the {CLINICAL}" if below == clinical else "what stands above it"
         pair = evaluated(below, marker), evaluated(above, marker)
@@ -144,13 +126,6 @@ def _only(examples: Examples, columns: tuple[str, ...]) -> Examples:
     return Examples(matrix, examples.X[:, at], examples.y, examples.standard_error, examples.patient, examples.site)
 
 
-def _draws(examples: Examples, resamples: int, seed: int) -> Floats:
-    """How often each patient is drawn in each resample, (resamples, patients)."""
-    patients = len(np.unique(examples.patient))
-    generator = np.random.default_rng(seed)
-    return generator.multinomial(patients, np.full(patients, 1.0 / patients), size=resamples).astype(np.float64)
-
-
 def _compare(
     marker: str,
     joins: str,
@@ -158,10 +133,11 @@ def _compare(
     columns: tuple[str, ...],
     without: Evaluation,
     with_it: Evaluation,
-    draws: Floats,
+    draws: NDArray[np.float64],
 ) -> Comparison:
-    _, whose = np.unique(examples.patient, return_inverse=True)
-    figures = [_figures(found, whose, draws) for found in (without, with_it)]
+    before, after = (
+        figures(found.observed, found.forecasts[MODEL], examples.patient, draws) for found in (without, with_it)
+    )
     at = [examples.matrix.columns.index(column) for column in columns]
     having = ~np.isnan(examples.X[:, at]).all(axis=1)
     bands = [band_of(found.forecasts[MODEL].rate) for found in (without, with_it)]
@@ -170,38 +146,7 @@ def _compare(
         joins=joins,
         patients=len(np.unique(examples.patient[having])),
         examples=int(having.sum()),
-        differences={key: _difference(figures[1][key] - figures[0][key]) for key in figures[0]},
-        relative_width=_difference(figures[1]["interval_width"] / figures[0]["interval_width"] - 1.0),
+        differences={key: difference(after[key] - before[key]) for key in before},
+        relative_width=difference(after["interval_width"] / before["interval_width"] - 1.0),
         band_changes=float(np.mean(bands[0] != bands[1])),
     )
-
-
-def _difference(values: Floats) -> Difference:
-    """From the figure on the cohort itself (first) and on the resamples."""
-    tail = (1.0 - LEVEL) / 2.0
-    lower, upper = np.quantile(values[1:], [tail, 1.0 - tail])
-    return Difference(float(values[0]), float(lower), float(upper))
-
-
-def _figures(found: Evaluation, whose: NDArray[np.intp], draws: Floats) -> dict[str, Floats]:
-    """Each metric on the cohort (first) and on every resample of its patients, (1 + resamples,)."""
-    forecast, observed = found.forecasts[MODEL], found.observed
-    lower, upper = forecast.interval[:, 0], forecast.interval[:, 1]
-    outside = np.maximum(lower - observed, 0.0) + np.maximum(observed - upper, 0.0)
-    weights = np.vstack([np.ones(draws.shape[1]), draws])
-
-    def mean(values: Floats) -> Floats:
-        sums = weights @ np.bincount(whose, values)
-        counts: Floats = weights @ np.bincount(whose).astype(np.float64)
-        return np.asarray(sums / counts, dtype=np.float64)
-
-    squared = mean((observed - forecast.rate) ** 2)
-    spread = mean(observed**2) - mean(observed) ** 2
-    alpha = 1.0 - forecast.coverage
-    return {
-        "rmse": np.sqrt(squared),
-        "r2": 1.0 - squared / spread,
-        "coverage": mean((outside == 0.0).astype(np.float64)),
-        "interval_width": mean(upper - lower),
-        "interval_score": mean(upper - lower + 2.0 / alpha * outside),
-    }

@@ -10,7 +10,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from model.canonical import canonical_json
-from training.worth import LEVEL, Comparison, Worth
+from training.paired import LEVEL
+from training.worth import Comparison, Worth
 
 SETS = (
     ("rmse", "RMSE"),

@@ -12,7 +12,7 @@ import pytest
 from features.matrix import DesignMatrix
 from features.vocabulary import vocabulary
 from training.examples import Examples
-from training.worth import EVERYTHING, MARKERS, Worth, _difference, _figures, worth
+from training.worth import EVERYTHING, MARKERS, Worth, worth
 from training.worth_report import as_text, plot, write
 
 PATIENTS, VISITS = 240, 2
@@ -78,30 +78,6 @@ def test_the_sets_are_a_ladder(found: Worth) -> None:
     lost = found.overall[f"{EVERYTHING} minus NfL"]["rmse"] - found.overall[last]["rmse"]
     alone = next(comparison for comparison in found.left_out if comparison.marker == "NfL")
     assert -alone.differences["rmse"].estimate == pytest.approx(lost, abs=1e-12)
-
-
-def test_the_bootstrap_draws_patients() -> None:
-    """By hand: two patients, one drawn twice and the other not at all."""
-    from training.evaluation import MODEL, Evaluation
-    from training.metrics import Forecasts
-
-    observed = np.array([1.0, 3.0, 5.0])
-    interval = np.array([[0.0, 2.0], [0.0, 2.0], [4.0, 8.0]])
-    forecasts = Forecasts(np.array([1.0, 2.0, 3.0]), interval, 0.9)
-    evaluation = Evaluation(observed, np.zeros(3, np.int64), "patient", {MODEL: forecasts})
-    figures = _figures(evaluation, np.array([0, 0, 1]), np.array([[2.0, 0.0]]))
-    assert figures["rmse"] == pytest.approx([np.sqrt(5 / 3), np.sqrt(1 / 2)])
-    assert figures["coverage"] == pytest.approx([2 / 3, 1 / 2])
-    assert figures["interval_width"] == pytest.approx([8 / 3, 2.0])
-    assert figures["interval_score"] == pytest.approx([8 / 3 + 20 / 3, 2.0 + 10.0])
-    assert figures["r2"] == pytest.approx([1 - 5 / 8, 1 - 0.5 / 1.0])
-
-
-def test_a_difference_is_clear_when_its_interval_leaves_zero_out() -> None:
-    made = _difference(np.array([-1.0, *np.linspace(-2.0, -0.5, 101)]))
-    assert (made.estimate, made.clear) == (-1.0, True)
-    assert made.lower == pytest.approx(np.quantile(np.linspace(-2.0, -0.5, 101), 0.025))
-    assert not _difference(np.array([-1.0, *np.linspace(-2.0, 0.5, 101)])).clear
 
 
 def test_it_is_written_for_people_and_programs(found: Worth, tmp_path: Path) -> None:
