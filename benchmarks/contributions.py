@@ -1,6 +1,7 @@
 """Do a model's contributions rank a patient's measurements as the oracle's own Shapley values do?
 
     python benchmarks/contributions.py [--patients 200] [--train 1000 ...] [--draws 1] [--permutations 128]
+                                       [--by-player]
 
 The oracle's game. A player is a quantity that was measured of the patient at enrolment, or several that follow
 from each other (TOGETHER) and are known or unknown together. The value of a coalition is the oracle's mean rate,
@@ -15,7 +16,8 @@ enrolment without items. In the model, a player's contribution is the sum over a
 To what was not measured the oracle gives nothing; what the model gives to it is not compared, but its size is told.
 
 The second line of a model is the same game played with the model: its estimate of the record without what the
-coalition does not know. It tells what the model has learnt wrong from what its contributions share out otherwise.
+coalition does not know. It tells what the model has learnt wrong from what its contributions share out otherwise;
+but it also asks for records without what was hardly ever missing in training, of which a model may say anything.
 
 Rank correlations are over the players of one patient, signed; told are the median and the quartiles over patients.
 The first line compares the oracle with itself on other permutations: what sampling leaves to be reached.
@@ -110,6 +112,7 @@ def main() -> None:
     parser.add_argument("--permutations", type=int, default=128, help="of a patient's players, at least 4")
     parser.add_argument("--seed", type=int, default=FRESH_SEED, help="of the fresh patients")
     parser.add_argument("--sign-from", type=float, default=0.02, help="smallest value of which signs are compared")
+    parser.add_argument("--by-player", action="store_true", help="also a table of the players, for each model")
     asked = parser.parse_args()
     fresh = Fresh.drawn(asked.patients, asked.seed)
     pairs = max(asked.permutations // 2, 2)
@@ -136,6 +139,8 @@ def main() -> None:
             line(f"{number} patients, draw {seed}", shares)
             line("  the same game with it", own)
             print(f"  {notes}", flush=True)
+            if asked.by_player:
+                print(by_player(fresh, shares, first.value), flush=True)
     large = int((np.abs(value) >= asked.sign_from).sum())
     print(f"\nsame sign: of {large} values of the oracle of at least {asked.sign_from:g}; there are {len(value)}")
 
@@ -220,6 +225,18 @@ def agreement(values: np.ndarray, oracle: np.ndarray, has: np.ndarray, sign_from
     large = np.abs(b) >= sign_from
     same = np.mean(np.sign(a[large]) == np.sign(b[large]))
     return f"{told}  {np.corrcoef(a, b)[0, 1]:10.3f}{top:10.3f}{same:11.3f}{a.std():8.4f}"
+
+
+def by_player(fresh: Fresh, model: np.ndarray, oracle: np.ndarray) -> str:
+    """A line a player: contributions beside the oracle's values, and their size where it was not measured."""
+    lines = [f"\n  {'':24}  patients  SD oracle  SD model       r  mean size where not measured"]
+    for player, name in enumerate(fresh.players):
+        has = fresh.has[:, player]
+        a, b = model[has, player], oracle[has, player]
+        r = np.corrcoef(a, b)[0, 1] if len(a) > 1 and np.ptp(a) > 0 and np.ptp(b) > 0 else np.nan
+        unmeasured = np.abs(model[~has, player]).mean() if not has.all() else np.nan
+        lines.append(f"  {name:24}  {has.sum():8}{b.std():11.3f}{a.std():10.3f}{r:8.2f}{unmeasured:15.4f}")
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
