@@ -138,19 +138,36 @@ def train(
 @click.option("--mapping", type=FILE, help="TOML file that adapts other headers, units and codes.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option(
+    "--only",
+    metavar="WORD",
+    multiple=True,
+    help="Only markers with this word in their name, as treg, each alone and together; may be given again.",
+)
+@click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for worth.json and worth.png."
 )
-def evaluate_markers(cohort_file: Path, mapping: Path | None, seed: int, out: Path | None) -> None:
+def evaluate_markers(
+    cohort_file: Path, mapping: Path | None, seed: int, only: tuple[str, ...], out: Path | None
+) -> None:
     """Say what each marker is worth in COHORT: cross-validated, with and without it, on the same patients."""
     from training.cohort import CohortError, read_cohort
     from training.examples import examples_of
     from training.mapping import MappingError
-    from training.worth import worth
+    from training.worth import markers_like, worth
     from training.worth_report import as_text, write
 
     try:
+        markers = markers_like(only) if only else None
+    except ValueError as error:
+        raise Fault(f"--only: {error}") from error
+    try:
         cohort = read_cohort(cohort_file, mapping)
-        found = worth(examples_of(cohort), seed=seed, progress=lambda text: click.echo(f"  {text}", err=True))
+        found = worth(
+            examples_of(cohort),
+            only=markers,
+            seed=seed,
+            progress=lambda text: click.echo(f"  {text}", err=True),
+        )
     except (CohortError, MappingError) as error:
         raise Fault(str(error)) from error
     click.echo(as_text(found, cohort.name, simulated=cohort.simulated))

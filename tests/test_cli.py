@@ -181,6 +181,12 @@ def test_a_bad_mapping_is_one_message(tmp_path: Path) -> None:
     assert "column 'sex'" in text
 
 
+def test_evaluate_knows_no_such_marker(tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_text("a\n1\n", "utf-8")
+    text = fault(run("evaluate", tmp_path / "c.csv", "--only", "treg", "--only", "gold"))
+    assert "--only: no marker is called 'gold'; there are: blood count (NLR), acute phase" in text
+
+
 def test_files_that_are_not_there() -> None:
     assert "does not exist" in run("train", "nowhere.csv").stderr
     assert "No such file" in run("predict", "nowhere.json", "--pack", ".").stderr

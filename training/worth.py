@@ -1,13 +1,14 @@
 """What each marker is worth: the same cross-validation with and without it, on the same patients and folds.
 
 Two questions. What does a marker add to what is already there (a ladder, from the clinical picture up)? And what is
-lost when it alone is taken away from everything? Differences are paired by patient; their intervals come from a
-bootstrap of patients. Models are not refitted in it, so the chance of a fit is not in the intervals.
+lost when it alone is taken away from everything? Where only some markers are asked about, a third: what is lost
+when those are taken away together? Differences are paired by patient; their intervals come from a bootstrap of
+patients. Models are not refitted in it, so the chance of a fit is not in the intervals.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,7 +54,7 @@ class Comparison:
         width, rmse = self.relative_width, self.differences["rmse"]
         effect = "narrows" if width.estimate < 0 else "widens"
         told = (
-            f"In this cohort, {self.marker}, joining {self.joins}, {effect} the 90 % interval by "
+            f"In this cohort, adding {self.marker} to {self.joins} {effect} the 90 % interval by "
             f"{abs(width.estimate):.1%} (change {width.lower:+.1%} to {width.upper:+.1%}) and changes the RMSE by "
             f"{rmse.estimate:+.4f} points/month ({rmse.lower:+.4f} to {rmse.upper:+.4f})"
         )
@@ -66,58 +67,110 @@ class Worth:
 
     ladder: tuple[Comparison, ...]
     left_out: tuple[Comparison, ...]
+    together: Comparison | None  # two or more markers that were asked about, all taken away
     absent: tuple[str, ...]
     overall: Mapping[str, Mapping[str, float]]  # metrics by set of markers
 
 
+def markers_like(words: Sequence[str]) -> tuple[str, ...]:
+    """The markers whose name contains one of the words, in the order of the ladder; case does not matter.
+
+    Raises:
+        ValueError: no marker has a word in its name.
+
+    >>> markers_like(["treg"])
+    ('Treg count', 'Treg suppression')
+    """
+    for word in words:
+        if not any(word.lower() in marker.lower() for marker in MARKERS):
+            raise ValueError(f"no marker is called {word!r}; there are: {', '.join(MARKERS)}")
+    return tuple(marker for marker in MARKERS if any(word.lower() in marker.lower() for word in words))
+
+
 def worth(
-    examples: Examples, *, n_folds: int = 5, seed: int = 0, resamples: int = RESAMPLES, progress: Progress = silent
+    examples: Examples,
+    *,
+    only: Sequence[str] | None = None,
+    n_folds: int = 5,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    progress: Progress = silent,
 ) -> Worth:
-    """Evaluate the ladder and the leave-one-outs on one cohort."""
+    """Evaluate the ladder and the leave-one-outs on one cohort.
+
+    Args:
+        examples: the cohort as a design matrix.
+        only: the markers to compare, all by default. The ladder is the same; rungs without need are not evaluated.
+        n_folds: outer folds. seed: of folds, fits and resamples. resamples: of patients.
+        progress: told when a set of markers is evaluated.
+    """
     has = {marker: _columns(examples.matrix, marker) for marker in MARKERS}
     present = [marker for marker, columns in has.items() if columns]
-    clinical = tuple(c for c in examples.matrix.columns if not any(c in columns for columns in has.values()))
+    asked = [marker for marker in present if only is None or marker in only]
+    sets = _sets(examples.matrix.columns, {marker: has[marker] for marker in present})
+    rungs = list(sets)
+    everything = rungs[-1]
     evaluations: dict[tuple[str, ...], Evaluation] = {}
+    overall: dict[str, Mapping[str, float]] = {}
+    draws = patient_draws(examples.patient, resamples, seed)
 
-    def evaluated(columns: tuple[str, ...], name: str) -> Evaluation:
+    def evaluated(name: str) -> Evaluation:
+        columns = sets[name]
         if columns not in evaluations:
             part = _only(examples, columns)
             evaluations[columns] = evaluate(
                 part, lambda: regressor_for(part.matrix, seed), n_folds=n_folds, seed=seed
             )
             progress(f"{name}: {len(columns)} features")
+        overall[name] = evaluations[columns].overall[MODEL]
         return evaluations[columns]
 
-    rungs = [clinical]
-    overall = {CLINICAL: evaluated(clinical, CLINICAL).overall[MODEL]}
-    ladder, left_out = [], []
-    for marker in present:
-        rungs.append(_ordered(examples, {*rungs[-1], *has[marker]}))
-        name = f"+ {marker}" + (f" = {EVERYTHING}" if marker == present[-1] else "")
-        overall[name] = evaluated(rungs[-1], name).overall[MODEL]
-    everything = rungs[-1]
-    draws = patient_draws(examples.patient, resamples, seed)
+    def compared(marker: str, joins: str, below: str, above: str) -> Comparison:
+        columns = tuple(column for column in sets[above] if column not in sets[below])
+        pair = evaluated(below), evaluated(above)
+        return _compare(marker, joins, examples, columns, *pair, draws)
+
+    def lost(markers: Sequence[str]) -> Comparison:
+        marker = " and ".join(markers)
+        rest = f"{EVERYTHING} minus {marker}"
+        gone = {column for each in markers for column in has[each]}
+        sets[rest] = tuple(column for column in sets[everything] if column not in gone)
+        return compared(marker, "everything else", rest, everything)
+
+    ladder = []
     for marker, below, above in zip(present, rungs[:-1], rungs[1:], strict=True):
-        joins = f"the {CLINICAL}" if below == clinical else "what stands above it"
-        pair = evaluated(below, marker), evaluated(above, marker)
-        ladder.append(_compare(marker, joins, examples, has[marker], *pair, draws))
-    for marker in present:
-        rest = tuple(column for column in everything if column not in has[marker])
-        name = f"{EVERYTHING} minus {marker}"
-        overall[name] = evaluated(rest, name).overall[MODEL]
-        pair = evaluated(rest, name), evaluated(everything, EVERYTHING)
-        left_out.append(_compare(marker, "everything else", examples, has[marker], *pair, draws))
-    absent = tuple(marker for marker in MARKERS if not has[marker])
-    return Worth(tuple(ladder), tuple(left_out), absent, overall)
+        if marker in asked:
+            ladder.append(compared(marker, _joined(present[: present.index(marker)], only is None), below, above))
+    left_out = [lost([marker]) for marker in asked]
+    together = lost(asked) if only is not None and len(asked) > 1 else None
+    if not asked:
+        evaluated(everything)
+    absent = tuple(marker for marker in MARKERS if marker not in present and (only is None or marker in only))
+    return Worth(tuple(ladder), tuple(left_out), together, absent, overall)
+
+
+def _joined(before: Sequence[str], shown: bool) -> str:
+    """What a marker joins, with these markers before it on the ladder; by name where not all rungs are shown."""
+    if before and shown:
+        return "what stands above it"
+    *first, last = f"the {CLINICAL}", *before
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _sets(columns: tuple[str, ...], has: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The columns of each rung of the ladder by its name, from the clinical picture up to everything."""
+    above = {column for marker in has.values() for column in marker}
+    sets = {CLINICAL: tuple(column for column in columns if column not in above)}
+    for marker, joining in has.items():
+        above -= set(joining)
+        name = f"+ {marker}" if above else f"+ {marker} = {EVERYTHING}"
+        sets[name] = tuple(column for column in columns if column not in above)
+    return sets
 
 
 def _columns(matrix: DesignMatrix, marker: str) -> tuple[str, ...]:
     """The columns of a matrix that are made of a marker's quantities."""
     return tuple(feature.column for feature in matrix.features if feature.quantity in MARKERS[marker])
-
-
-def _ordered(examples: Examples, columns: set[str]) -> tuple[str, ...]:
-    return tuple(column for column in examples.matrix.columns if column in columns)
 
 
 def _only(examples: Examples, columns: tuple[str, ...]) -> Examples:

@@ -36,9 +36,16 @@ def as_text(worth: Worth, cohort: str, *, simulated: bool) -> str:
     lines += ["", " " * width + "".join(f"{heading:>10}" for _, heading in SETS)]
     for name, found in worth.overall.items():
         lines.append(f"{name:{width}}" + "".join(f"{found[key]:10.3f}" for key, _ in SETS))
-    for title, comparisons in (("Added, from the top down", worth.ladder), ("Alone taken away", worth.left_out)):
+    together = [] if worth.together is None else [worth.together]
+    tables: dict[str, Sequence[Comparison]] = {
+        "Added, from the top down": worth.ladder,
+        "Alone taken away": worth.left_out,
+    }
+    if together:
+        tables["Taken away together"] = together
+    for title, comparisons in tables.items():
         lines += ["", f"{title} (difference, {LEVEL:.0%} interval):", *_table(comparisons)]
-    lines += ["", *(f"- {comparison.sentence}" for comparison in worth.ladder)]
+    lines += ["", *(f"- {comparison.sentence}" for comparison in (*worth.ladder, *together))]
     lines += [
         f"- This cohort has no measurement of {marker}; nothing can be said of it." for marker in worth.absent
     ]
@@ -54,6 +61,7 @@ def write(worth: Worth, cohort: str, folder: Path, *, simulated: bool) -> None:
         "overall": {name: dict(found) for name, found in worth.overall.items()},
         "ladder": [_document(comparison) for comparison in worth.ladder],
         "left_out": [_document(comparison) for comparison in worth.left_out],
+        "together": None if worth.together is None else _document(worth.together),
         "absent": list(worth.absent),
     }
     (folder / "worth.json").write_bytes(canonical_json(document))
@@ -83,16 +91,18 @@ def plot(worth: Worth, cohort: str, *, simulated: bool) -> Figure:
     first = figure.axes[0]
     first.set_yticks(range(len(worth.ladder)), [comparison.marker for comparison in worth.ladder])
     first.invert_yaxis()
-    figure.axes[1].legend(frameon=False, fontsize=8, title="joining", title_fontsize=8)
+    if worth.ladder:
+        figure.axes[1].legend(frameon=False, fontsize=8, title="joining", title_fontsize=8)
     return figure
 
 
 def _table(comparisons: Sequence[Comparison]) -> list[str]:
     lines = []
+    name = max([24, *(len(found.marker) for found in comparisons)])
     for found in comparisons:
         rmse, width = found.differences["rmse"], found.relative_width
         lines.append(
-            f"  {found.marker:24} {found.patients:5} patients  RMSE {rmse.estimate:+.4f} "
+            f"  {found.marker:{name}} {found.patients:5} patients  RMSE {rmse.estimate:+.4f} "
             f"({rmse.lower:+.4f} to {rmse.upper:+.4f})  width {width.estimate:+.1%} "
             f"({width.lower:+.1%} to {width.upper:+.1%})  band changes {found.band_changes:.1%}"
         )

@@ -12,7 +12,7 @@ import pytest
 from features.matrix import DesignMatrix
 from features.vocabulary import vocabulary
 from training.examples import Examples
-from training.worth import EVERYTHING, MARKERS, Worth, worth
+from training.worth import CLINICAL, EVERYTHING, MARKERS, Worth, markers_like, worth
 from training.worth_report import as_text, plot, write
 
 PATIENTS, VISITS = 240, 2
@@ -78,6 +78,48 @@ def test_the_sets_are_a_ladder(found: Worth) -> None:
     lost = found.overall[f"{EVERYTHING} minus NfL"]["rmse"] - found.overall[last]["rmse"]
     alone = next(comparison for comparison in found.left_out if comparison.marker == "NfL")
     assert -alone.differences["rmse"].estimate == pytest.approx(lost, abs=1e-12)
+
+
+def test_only_some_markers_are_compared_as_among_all(examples: Examples, found: Worth) -> None:
+    told: list[str] = []
+    part = worth(examples, only=("NfL", "Treg count"), n_folds=3, resamples=400, progress=told.append)
+    assert part.ladder[0].differences == found.ladder[1].differences
+    assert part.left_out == found.left_out[1:]
+    assert part.ladder[0].joins == "the clinical picture and blood count (NLR)"
+    assert part.absent == ("Treg count",)
+    assert (part.together, found.together) == (None, None)
+    last = f"+ NfL = {EVERYTHING}"
+    assert list(part.overall) == ["+ blood count (NLR)", last, f"{EVERYTHING} minus NfL"]
+    assert len(told) == 2  # everything minus the last rung is the rung below it
+
+
+def test_markers_asked_about_are_also_taken_away_together(examples: Examples, found: Worth, tmp_path: Path) -> None:
+    part = worth(examples, only=("NfL", "blood count (NLR)"), n_folds=3, resamples=400)
+    assert (part.left_out, part.overall[CLINICAL]) == (found.left_out, found.overall[CLINICAL])
+    assert part.together is not None
+    assert part.together.patients == PATIENTS
+    lost = part.overall[f"+ NfL = {EVERYTHING}"]["rmse"] - part.overall[CLINICAL]["rmse"]
+    assert part.together.differences["rmse"].estimate == pytest.approx(lost, abs=1e-12)
+    text = as_text(part, "a cohort", simulated=False)
+    assert "Taken away together" in text
+    assert "adding blood count (NLR) and NfL to everything else narrows" in text
+    write(part, "a cohort", tmp_path, simulated=False)
+    document = json.loads((tmp_path / "worth.json").read_text())
+    assert document["together"]["marker"] == "blood count (NLR) and NfL"
+
+
+def test_where_no_marker_asked_about_is_there_everything_is_still_evaluated(examples: Examples) -> None:
+    part = worth(examples, only=markers_like(["TREG"]), n_folds=3, resamples=10)
+    assert (part.ladder, part.left_out, part.together) == ((), (), None)
+    assert list(part.overall) == [f"+ NfL = {EVERYTHING}"]
+    assert as_text(part, "a cohort", simulated=False).count("no measurement of Treg") == 2
+    plot(part, "a cohort", simulated=False).canvas.draw()
+
+
+def test_markers_are_found_by_a_word_of_their_name() -> None:
+    assert markers_like(["nfl", "treg c"]) == ("NfL", "Treg count")
+    with pytest.raises(ValueError, match="no marker is called 'gold'; there are: blood count"):
+        markers_like(["treg", "gold"])
 
 
 def test_it_is_written_for_people_and_programs(found: Worth, tmp_path: Path) -> None:
