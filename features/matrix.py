@@ -8,9 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from features.consistency import ITEMS_ALSFRS, ITEMS_ALSFRS_R
 from features.derive import SCALE_MAXIMUM, Scale, derive
 from features.feature import Feature, catalogue
 from features.record import PatientRecord
+
+SCALE_ITEMS = {"alsfrs_r_total": ITEMS_ALSFRS_R, "alsfrs_total": ITEMS_ALSFRS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,21 @@ class DesignMatrix:
     def directions(self) -> tuple[int, ...]:
         """The sign biology gives each column: +1 faster, -1 slower, 0 unsaid."""
         return tuple(feature.direction for feature in self.features)
+
+    @property
+    def history(self) -> tuple[int, ...]:
+        """Positions of the columns that only an earlier visit can fill."""
+        return tuple(at for at, feature in enumerate(self.features) if feature.kind == "change")
+
+    @property
+    def details(self) -> tuple[int, ...]:
+        """Positions of the columns made of the items of a functional score whose total is a column too.
+
+        >>> DesignMatrix(("alsfrs_r_total", "alsfrs_speech", "nlr")).details
+        (1,)
+        """
+        items = {item for total, parts in SCALE_ITEMS.items() if total in self.columns for item in parts}
+        return tuple(at for at, feature in enumerate(self.features) if feature.quantity in items)
 
     def row(self, record: PatientRecord) -> NDArray[np.float64]:
         """The design row (p,) of a record at its index visit; NaN where a column was not measured.

@@ -9,61 +9,87 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.boosting import BoosterSettings, fit_booster
-from model.copula_fit import SHRINKAGES, fit_copulas
+from model.copula_fit import fit_copula
 from model.crossfit import cross_fitted, out_of_fold
 from model.fitted import WEIGHT_STEPS, Part
 from model.tables import TreeTables
 
 Floats = NDArray[np.float64]
 Folds = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
-PRIOR_SD = 0.25  # of a weight around a half: how unequal the parts are expected to be
+CLEARLY = 2.0  # standard errors
+PRIOR_MEAN, PRIOR_SD = 1.0, 0.15  # of the copula's weight: how the parts are expected to share
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Rows to learn from. Those that are not `own` are lent: they teach, but nothing is judged by them.
+
+    Attributes:
+        X: (n, p), NaN where not measured.
+        y: (n,)
+        weight: (n,), positive.
+        folds: (n,), from 0.
+        own: (n,)
+    """
+
+    X: Floats
+    y: Floats
+    weight: Floats
+    folds: Folds
+    own: Mask
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """What is known of the p columns.
+
+    Attributes:
+        directions: (p,): 1 never falls with it, -1 never rises, 0 free.
+        history: positions of those that only an earlier visit can fill.
+        details: positions of those that are parts of another one, which the copula may do without.
+    """
+
+    directions: Sequence[int]
+    history: tuple[int, ...]
+    details: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Location:
-    """Parts fitted on all rows, the booster of the trees if they are in it, and out-of-fold estimates (n,)."""
+    """Parts fitted on all rows, the trees' booster if they are in it, and out-of-fold estimates of own rows."""
 
     parts: tuple[Part, ...]
     booster: bytes | None
     estimates: Floats
 
 
-def fit_location(
-    X: Floats,
-    y: Floats,
-    weight: Floats,
-    folds: Folds,
-    settings: BoosterSettings,
-    *,
-    directions: Sequence[int],
-    seed: int = 0,
-) -> Location:
+def fit_location(sample: Sample, settings: BoosterSettings, columns: Columns, *, seed: int = 0) -> Location:
     """Cross-fit both parts, weight them, and refit those with a weight on all rows.
 
     Args:
-        X: (n, p), NaN where not measured.
-        y: (n,)
-        weight: (n,), positive.
-        folds: (n,), from 0.
+        sample: rows, some of them lent.
         settings: of the trees.
-        directions: (p,): 1 never falls with it, -1 never rises, 0 free.
+        columns: what is known of them.
         seed: of the trees.
     """
-    by_trees = out_of_fold(X, y, weight, folds, settings, monotone=directions, seed=seed)
+    X, y, weight, own = sample.X, sample.y, sample.weight, sample.own
+    directions = columns.directions
+    by_trees = out_of_fold(X, y, weight, sample.folds, settings, own=own, monotone=directions, seed=seed)
     booster = fit_booster(X, y, weight, settings, monotone=directions, seed=seed)
     tables = TreeTables.from_booster_json(booster)
-    found = _by_copula(X, y, weight, folds, directions)
+    found = _by_copula(sample, columns)
     if found is None:
         return Location((Part(1.0, tables),), booster, by_trees)
-    by_copula, shrinkage = found
-    share = share_of_second(y, by_trees, by_copula, weight)
+    by_copula, left_out = found
+    share = share_of_second(y[own], by_trees, by_copula, weight[own])
     parts: list[Part] = []
     if share < 1.0:
         parts.append(Part(1.0 - share, tables))
-    if share > 0.0:
-        finest = tables.grid
-        (copula,) = fit_copulas(X, y, weight, directions=directions, shrinkages=(shrinkage,), finest=finest)
+    kept = _without(X, left_out)
+    copula = fit_copula(kept, y, weight, directions=directions, finest=tables.grid) if share > 0.0 else None
+    if copula is not None:
         parts.append(Part(share, copula))
     estimates = (1.0 - share) * by_trees + share * by_copula
     return Location(tuple(parts), booster if share < 1.0 else None, estimates)
@@ -72,34 +98,55 @@ def fit_location(
 def share_of_second(y: Floats, first: Floats, second: Floats, weight: Floats) -> float:
     """The weight of the second of two estimates that leaves the least squared error, in whole steps of 1/64.
 
-    A small sample says little of it, so it is drawn towards a half as a normal prior of SD 0.25 would; from 0 to 1.
+    A small sample says little of it, so it is drawn towards 1 as a normal prior of SD 0.15 would; from 0 to 1.
 
     >>> y = np.linspace(-1, 1, 400)
-    >>> share_of_second(y, np.zeros(400), y, np.ones(400))
-    1.0
+    >>> share_of_second(y, y, np.zeros(400), np.ones(400))
+    0.09375
     >>> share_of_second(y, y, y, np.ones(400))
-    0.5
+    1.0
     """
-    apart, left = second - first, y - (first + second) / 2.0
+    apart, left = second - first, y - (1.0 - PRIOR_MEAN) * first - PRIOR_MEAN * second
     gain, size = float(weight @ (apart * left)), float(weight @ apart**2)
     noise = float(weight @ left**2) / float(weight.sum())
     pull = noise / PRIOR_SD**2
-    share = 0.5 + (gain / (size + pull) if size > 0.0 else 0.0)
+    share = PRIOR_MEAN + (gain / (size + pull) if size > 0.0 else 0.0)
     return float(np.clip(np.rint(share * WEIGHT_STEPS), 0, WEIGHT_STEPS)) / WEIGHT_STEPS
 
 
-def _by_copula(
-    X: Floats, y: Floats, weight: Floats, folds: Folds, directions: Sequence[int]
-) -> tuple[Floats, float] | None:
-    """Out-of-fold estimates (n,) of the copula and its shrinkage; None where a fold cannot have one."""
+def _by_copula(sample: Sample, columns: Columns) -> tuple[Floats, tuple[int, ...]] | None:
+    """Out-of-fold estimates of own rows, and the columns left out; None where a fold cannot have a copula.
 
-    def estimate(rest: NDArray[np.bool_], held_out: NDArray[np.bool_]) -> Floats:
-        copulas = fit_copulas(X[rest], y[rest], weight[rest], directions=directions)
-        columns = [copula.unit * copula.estimate(X[held_out]) for copula in copulas]
-        return np.column_stack(columns) if columns else np.full((int(held_out.sum()), len(SHRINKAGES)), np.nan)
-
-    estimates = cross_fitted(estimate, folds)
+    Details are left out unless own rows are told clearly better with them: by two standard errors of the mean
+    difference of squared errors. What is merely the least of noisy figures would be no better a choice.
+    """
+    estimates = _cross_fitted_copula(sample, _without(sample.X, columns.details), columns.directions)
     if np.isnan(estimates).any():
         return None
-    best = int(np.argmin(weight @ (y[:, None] - estimates) ** 2))
-    return estimates[:, best], SHRINKAGES[best]
+    if not columns.details:
+        return estimates, ()
+    with_details = _cross_fitted_copula(sample, sample.X, columns.directions)
+    y, weight = sample.y[sample.own], sample.weight[sample.own]
+    gain = weight * ((y - estimates) ** 2 - (y - with_details) ** 2)
+    if gain.mean() > CLEARLY * gain.std() / np.sqrt(len(gain)):
+        return with_details, ()
+    return estimates, columns.details
+
+
+def _cross_fitted_copula(sample: Sample, X: Floats, directions: Sequence[int]) -> Floats:
+    """Out-of-fold estimates of own rows, NaN in folds that cannot have a copula."""
+
+    def estimate(rest: Mask, held_out: Mask) -> Floats:
+        copula = fit_copula(X[rest], sample.y[rest], sample.weight[rest], directions=directions)
+        if copula is None:
+            return np.full(int(held_out.sum()), np.nan)
+        return np.asarray(copula.unit * copula.estimate(X[held_out]), np.float64)
+
+    return cross_fitted(estimate, sample.folds, sample.own)
+
+
+def _without(X: Floats, left_out: tuple[int, ...]) -> Floats:
+    """The rows, with the columns at these positions as if never measured."""
+    out = X.copy()
+    out[:, list(left_out)] = np.nan
+    return out

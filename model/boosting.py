@@ -18,13 +18,13 @@ Floats = NDArray[np.float64]
 class BoosterSettings:
     """How trees are grown. The defaults suit noisy clinical tables of 100 to 5,000 rows.
 
-    They were chosen on simulated cohorts: shallow trees, small samples of rows and features, and shrunk leaves cost
-    little where there is much data and help most where there is little.
+    They were chosen on simulated cohorts and on PRO-ACT data (docs/decisions/0007): shallow trees, small samples of
+    rows and features, and shrunk leaves cost little where there is much data and help most where there is little.
     """
 
-    n_trees: int = 250
+    n_trees: int = 500
     max_depth: int = 3
-    learning_rate: float = 0.04
+    learning_rate: float = 0.02
     subsample: float = 0.6  # share of rows that each tree sees
     colsample: float = 0.3  # share of features that each tree sees
     min_child_weight: float = 10.0  # rows (by weight) that a leaf needs, in a large cohort

@@ -18,13 +18,20 @@ from model.answer import PackRef
 from model.applicability import Applicability, Knots
 from model.canonical import canonical_json
 from model.copula import Copula
-from model.fitted import FittedModel, Part, ScaleModel
+from model.fitted import SITUATIONS, FittedModel, Part, ScaleModel, Situation
 from model.golden import GoldenAnswer, golden_answers
 from model.predictor import Predictor
 from model.tables import TreeTables
 
 Source = TreeTables | Copula  # what a part of the location weighs
 UNBORN = "0" * 64  # the id of a pack whose manifest is not written yet
+BOOSTERS = (
+    "location",
+    "scale",
+    *(f"{situation}_{part}" for situation in SITUATIONS for part in ("location", "scale")),
+)
+"""Names of boosters: the first two where one situation answers for all, the others where there are two."""
+NO_BOOSTER = b"null\n"
 LARGEST_TABLES = 2**30  # bytes of all tables, unpacked
 
 
@@ -35,7 +42,7 @@ class Contents:
     name: str
     matrix: DesignMatrix
     fitted: FittedModel
-    boosters: Mapping[str, bytes]  # XGBoost's JSON: location and scale, each where trees are in it
+    boosters: Mapping[str, bytes]  # XGBoost's JSON by name, as in `BOOSTERS`, where there are such trees
     applicability: Applicability
     importance: tuple[float, ...]
     statement: str
@@ -52,13 +59,13 @@ class Contents:
 
 def encode(contents: Contents) -> dict[str, bytes]:
     """The files of a pack, by name; golden answers are made here."""
-    fitted, scale = contents.fitted, contents.fitted.scale
+    fitted = contents.fitted
     model = {
         "name": contents.name,
         "columns": list(contents.matrix.columns),
         "scale": contents.matrix.scale,
-        "location": [{"kind": part.kind, "weight": part.weight} for part in fitted.location],
-        "error": {"constant": scale.constant, "floor": scale.floor, "varies": scale.tables is not None},
+        "history": list(fitted.history),
+        "situations": [_situation_to_json(situation) for situation in fitted.situations],
         "importance": list(contents.importance),
         "statement": contents.statement,
         "cohort_digest": contents.cohort_digest,
@@ -67,13 +74,12 @@ def encode(contents: Contents) -> dict[str, bytes]:
     golden = [{"record": g.record, "answer": g.answer} for g in golden_answers(contents.predictor())]
     return {
         "applicability.json": canonical_json(_applicability_to_json(contents.applicability)),
-        "calibration.json": canonical_json({"residuals": fitted.residuals.tolist()}),
+        "calibration.json": canonical_json({"residuals": [each.residuals.tolist() for each in fitted.situations]}),
         "card.json": canonical_json(contents.card),
         "golden.json": canonical_json(golden),
-        "location.json": contents.boosters.get("location", b"null\n"),
         "model.json": canonical_json(model),
-        "scale.json": contents.boosters.get("scale", b"null\n"),
         "tables.npz": _tables_to_npz(fitted),
+        **{f"{name}.json": contents.boosters.get(name, NO_BOOSTER) for name in BOOSTERS},
     }
 
 
@@ -99,15 +105,22 @@ def decode(files: Mapping[str, bytes]) -> Contents:
     with reading("model.json"):
         model = parse_json(files["model.json"])
         columns = tuple(model["columns"])
-        parts = tuple(_part(table, sources[f"location{i}"]) for i, table in enumerate(model["location"]))
-        scale = _scale_model(model["error"], sources.get("scale"))
+        if not 1 <= len(model["situations"]) == len(residuals) <= len(SITUATIONS):
+            raise ValueError(f"{len(model['situations'])} situations, but {len(residuals)} lists of residuals")
+        situations = tuple(
+            _situation(table, sources, number, residuals[number])
+            for number, table in enumerate(model["situations"])
+        )
+        history = tuple(int(at) for at in model["history"])
         importance = tuple(_number(share) for share in model["importance"])
-        _check_widths(columns, parts, scale, importance, applicability)
+        _check_widths(columns, situations, importance, applicability)
+        if any(not 0 <= at < len(columns) for at in history) or bool(history) != (len(situations) > 1):
+            raise ValueError("a history that does not fit columns and situations")
         return Contents(
             name=str(model["name"]),
             matrix=DesignMatrix(columns, model["scale"]),
-            fitted=FittedModel(columns, parts, scale, residuals),
-            boosters={"location": files["location.json"], "scale": files["scale.json"]},
+            fitted=FittedModel(columns, situations, history),
+            boosters={name: files[f"{name}.json"] for name in BOOSTERS if files[f"{name}.json"] != NO_BOOSTER},
             applicability=applicability,
             importance=importance,
             statement=str(model["statement"]),
@@ -145,11 +158,29 @@ def _not_json(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a number in JSON")
 
 
-def _residuals(table: Mapping[str, object]) -> NDArray[np.float64]:
-    residuals = _finite(table["residuals"])
-    if residuals.ndim != 1 or len(residuals) == 0 or np.any(np.diff(residuals) < 0):
+def _residuals(table: Mapping[str, object]) -> list[NDArray[np.float64]]:
+    lists = table["residuals"]
+    if not isinstance(lists, list):
+        raise TypeError("residuals are not one list a situation")
+    found = [_finite(each) for each in lists]
+    if any(each.ndim != 1 or len(each) == 0 or np.any(np.diff(each) < 0) for each in found):
         raise ValueError("residuals are not a list in ascending order")
-    return residuals
+    return found
+
+
+def _situation_to_json(situation: Situation) -> dict[str, object]:
+    scale = situation.scale
+    return {
+        "location": [{"kind": part.kind, "weight": part.weight} for part in situation.location],
+        "error": {"constant": scale.constant, "floor": scale.floor, "varies": scale.tables is not None},
+    }
+
+
+def _situation(
+    table: Mapping[str, Any], sources: Mapping[str, Source], number: int, residuals: NDArray[np.float64]
+) -> Situation:
+    parts = tuple(_part(part, sources[f"location{number}_{i}"]) for i, part in enumerate(table["location"]))
+    return Situation(parts, _scale_model(table["error"], sources.get(f"scale{number}")), residuals)
 
 
 def _part(table: Mapping[str, object], source: Source) -> Part:
@@ -171,26 +202,31 @@ def _scale_model(table: Mapping[str, object], tables: Source | None) -> ScaleMod
 
 def _check_widths(
     columns: tuple[str, ...],
-    parts: tuple[Part, ...],
-    scale: ScaleModel,
+    situations: tuple[Situation, ...],
     importance: tuple[float, ...],
     applicability: Applicability,
 ) -> None:
     width = len(columns)
-    wrong = [part.source.n_features for part in parts if part.source.n_features != width]
-    if not parts or wrong or len(importance) != width:
-        raise ValueError(f"{width} columns, but tables or importance of another width")
-    if scale.tables is not None and scale.tables.n_features != width + 1:
-        raise ValueError("the scale in tables.npz does not read the columns and the location")
+    for situation in situations:
+        parts, scale = situation.location, situation.scale
+        if not parts or any(part.source.n_features != width for part in parts):
+            raise ValueError(f"{width} columns, but tables of another width")
+        if scale.tables is not None and scale.tables.n_features != width + 1:
+            raise ValueError("a scale in tables.npz does not read the columns and the location")
+    if len(importance) != width:
+        raise ValueError(f"{width} columns, but {len(importance)} shares of importance")
     if len(applicability.measured) != width or any(not 0 <= at < width for at in applicability.positions):
         raise ValueError("positions or shares in applicability.json are of another width")
 
 
 def _tables_to_npz(fitted: FittedModel) -> bytes:
     arrays: dict[str, NDArray[np.generic]] = {}
-    named = {f"location{i}": part.source.to_arrays() for i, part in enumerate(fitted.location)}
-    if fitted.scale.tables is not None:
-        named["scale"] = fitted.scale.tables.to_arrays()
+    named = {}
+    for number, situation in enumerate(fitted.situations):
+        for i, part in enumerate(situation.location):
+            named[f"location{number}_{i}"] = part.source.to_arrays()
+        if situation.scale.tables is not None:
+            named[f"scale{number}"] = situation.scale.tables.to_arrays()
     for name, found in named.items():
         arrays.update({f"{name}.{key}": value for key, value in found.items()})
     buffer = io.BytesIO()

@@ -17,7 +17,6 @@ Floats = NDArray[np.float64]
 Knots = tuple[Floats, Floats]  # values and their scores, both increasing
 
 FEWEST_ROWS = 40
-SHRINKAGES = (0.0, 0.1, 0.2, 0.4)  # of correlations, on top of what EM's prior takes; cross-validation chooses
 ITERATIONS = 3  # from a start at the pairwise moments; more change nothing that cross-validation sees
 LEAST_PRIOR = 1e-3  # share of the correlations that is always taken away: totals and their items
 INPUT_KNOTS, OUTCOME_KNOTS = 65, 257
@@ -25,50 +24,64 @@ _FURTHEST = 3.5  # scores between which knots are spread evenly
 _LEAST_EIGENVALUE = 0.05  # of the start
 
 
-def fit_copulas(
-    X: Floats,
-    y: Floats,
-    weight: Floats,
-    *,
-    directions: Sequence[int],
-    shrinkages: Sequence[float] = SHRINKAGES,
-    finest: int = 1000,
-) -> list[Copula]:
-    """One copula for each shrinkage, all from one EM; none where there are too few rows or nothing varies.
+def fit_copula(
+    X: Floats, y: Floats, weight: Floats, *, directions: Sequence[int], finest: int = 1000
+) -> Copula | None:
+    """The copula of a table with gaps; None where there are too few rows or nothing varies.
 
-    A weight of 2 counts as the row twice.
+    What EM finds is shrunk once more, by the same share that each of its steps takes: what inputs have in common
+    beyond the outcome, so that with few rows the regression comes near a naive Bayes rule.
 
     Args:
         X: (n, p), NaN where not measured; a column with fewer than two values is no input.
         y: (n,)
-        weight: (n,), positive.
+        weight: (n,), positive; 2 counts as the row twice.
         directions: (p,): 1 never falls with it, -1 never rises, 0 free.
-        shrinkages: shares of the off-diagonal covariances to take away.
         finest: the exponent of the finest grid of the answers.
     """
     positions = np.flatnonzero(_distinct(X) > 1)
     if len(y) < FEWEST_ROWS or len(positions) == 0 or np.ptp(y) == 0.0:
-        return []
+        return None
     inputs, outcome = X[:, positions], thinned(rank_scores(y, weight), OUTCOME_KNOTS)
     knots = [_column_knots(column, weight) for column in inputs.T]
     scores = NormalScores.of(knots).scores_of(inputs)
     scores[np.isnan(inputs)] = np.nan
     table = np.column_stack([scores, np.interp(y, *outcome)])
-    joint = em(table, weight, prior=table.shape[1])
-    spread = math.sqrt(joint.covariance[-1, -1])
-    return [
-        Copula(
-            n_features=X.shape[1],
-            grid=min(finest, OUTCOME_BITS - math.ceil(math.log2(np.abs(y).max()))),
-            positions=positions,
-            directions=np.asarray(directions, np.int64)[positions],
-            inputs=NormalScores.of([(v, z - m) for (v, z), m in zip(knots, joint.mean, strict=False)]),
-            outcome=OutcomeScores(outcome[0], (outcome[1] - joint.mean[-1]) / spread),
-            covariance=shrunk(joint.covariance, share)[:-1, :-1],
-            with_outcome=(1.0 - share) * joint.covariance[:-1, -1] / spread,
-        )
-        for share in shrinkages
-    ]
+    prior = float(table.shape[1])
+    joint = em(table, weight, prior=prior)
+    covariance = towards_naive_bayes(joint.covariance, prior_share(weight, prior))
+    spread = math.sqrt(covariance[-1, -1])
+    return Copula(
+        n_features=X.shape[1],
+        grid=min(finest, OUTCOME_BITS - math.ceil(math.log2(np.abs(y).max()))),
+        positions=positions,
+        directions=np.asarray(directions, np.int64)[positions],
+        inputs=NormalScores.of([(v, z - m) for (v, z), m in zip(knots, joint.mean, strict=False)]),
+        outcome=OutcomeScores(outcome[0], (outcome[1] - joint.mean[-1]) / spread),
+        covariance=covariance[:-1, :-1],
+        with_outcome=covariance[:-1, -1] / spread,
+    )
+
+
+def prior_share(weight: Floats, prior: float) -> float:
+    """What `prior` rows in which nothing correlates are of all rows."""
+    return prior / (float(weight.sum()) + prior)
+
+
+def towards_naive_bayes(covariance: Floats, share: float) -> Floats:
+    """The covariance (d, d), the outcome last, without this share of what inputs covary beyond the outcome.
+
+    With the share 1, inputs are independent given the outcome. Positive definite if it was.
+
+    >>> joint = np.array([[1.0, 0.6, 0.5], [0.6, 1.0, 0.4], [0.5, 0.4, 1.0]])
+    >>> towards_naive_bayes(joint, 1.0)[0].tolist()
+    [1.0, 0.2, 0.5]
+    """
+    out = covariance.copy()
+    with_outcome = covariance[:-1, -1]
+    by_outcome = np.outer(with_outcome, with_outcome) / covariance[-1, -1]
+    out[:-1, :-1] = shrunk(covariance[:-1, :-1] - by_outcome, share) + by_outcome
+    return out
 
 
 def rank_scores(values: Floats, weight: Floats) -> Knots:
@@ -118,7 +131,7 @@ def em(scores: Floats, weight: Floats, *, prior: float, iterations: int = ITERAT
         for pattern, rows in zip(patterns, np.split(order, np.cumsum(counts)[:-1]), strict=True)
     ]
     joint = _start(filled, there, weight, prior)
-    share = max(prior / (float(weight.sum()) + prior), LEAST_PRIOR) if prior > 0 else 0.0
+    share = max(prior_share(weight, prior), LEAST_PRIOR) if prior > 0 else 0.0
     for _ in range(iterations):
         joint = _step(joint, filled, weight, groups, share)
     return joint

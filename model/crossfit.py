@@ -19,7 +19,9 @@ Mask = NDArray[np.bool_]
 
 _WORKERS = 2  # each booster fits on one thread
 # From the most shrunken; a large cohort can carry more trees, a small one cannot.
-SCALE_SETTINGS = tuple(BoosterSettings(n_trees=n, max_depth=2, min_child_share=0.08) for n in (100, 200))
+SCALE_SETTINGS = tuple(
+    BoosterSettings(n_trees=n, max_depth=2, learning_rate=0.04, min_child_share=0.08) for n in (100, 200)
+)
 _MIN_ROWS = 60  # with fewer, trees on absolute residuals follow noise
 _FLOOR_SHARE = 0.2  # of the mean absolute residual
 
@@ -46,15 +48,15 @@ def grouped_folds(groups: ArrayLike, n_folds: int, seed: int) -> Folds:
     return folds
 
 
-def cross_fitted(estimate: Callable[[Mask, Mask], Floats], folds: Folds) -> Floats:
-    """``estimate(rows of the other folds, rows of this fold)``, put together for all rows: (n, ...)."""
-    masks = [folds == fold for fold in range(int(folds.max()) + 1)]
+def cross_fitted(estimate: Callable[[Mask, Mask], Floats], folds: Folds, own: Mask) -> Floats:
+    """``estimate(rows of the other folds, own rows of this fold)``, put together for own rows: (own rows, ...)."""
+    masks = [(folds != fold, (folds == fold) & own) for fold in np.unique(folds[own])]
     with ThreadPoolExecutor(_WORKERS) as pool:
-        found = list(pool.map(lambda held_out: estimate(~held_out, held_out), masks))
+        found = list(pool.map(lambda masks: estimate(*masks), masks))
     out = np.empty((len(folds), *found[0].shape[1:]))
-    for held_out, estimates in zip(masks, found, strict=True):
+    for (_, held_out), estimates in zip(masks, found, strict=True):
         out[held_out] = estimates
-    return out
+    return out[own]
 
 
 def out_of_fold(
@@ -64,17 +66,18 @@ def out_of_fold(
     folds: Folds,
     settings: BoosterSettings,
     *,
+    own: Mask | None = None,
     monotone: Sequence[int] = (),
     seed: int = 0,
 ) -> Floats:
-    """Estimates (n,) of y by boosters that were fitted on the other folds."""
+    """Estimates of y, for own rows (all without `own`), by boosters that were fitted on the other folds."""
 
     def estimate(rest: Mask, held_out: Mask) -> Floats:
         model = fit_booster(X[rest], y[rest], weight[rest], settings, monotone=monotone, seed=seed)
         tables = TreeTables.from_booster_json(model)
         return tables.estimate(X[held_out]).astype(np.float64) * tables.unit
 
-    return cross_fitted(estimate, folds)
+    return cross_fitted(estimate, folds, np.ones(len(y), np.bool_) if own is None else own)
 
 
 def fit_scale(

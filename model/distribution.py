@@ -6,7 +6,7 @@ Interval, quantiles and band probabilities are all read from the same residuals,
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +36,7 @@ class PredictiveDistribution:
     probability at least c (Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, 2005), up to what
     out-of-fold residuals differ from those of the model refitted on all rows.
 
-    >>> d = PredictiveDistribution(np.array([1.0]), np.array([2.0]), np.linspace(-1, 1, 19))
+    >>> d = PredictiveDistribution(np.array([1.0]), np.array([2.0]), (np.linspace(-1, 1, 19),))
     >>> d.interval(0.9).round(3).tolist(), d.quantile(0.5).tolist()
     ([[-1.0, 3.0]], [1.0])
     >>> d.band_probabilities().round(3).tolist()
@@ -45,7 +45,8 @@ class PredictiveDistribution:
 
     location: Floats  # (n,)
     scale: Floats  # (n,), positive
-    residuals: Floats  # (m,), ascending: (rate - location) / scale, out of fold
+    residuals: Sequence[Floats]  # of each situation (m,), ascending: (rate - location) / scale, out of fold
+    situation: NDArray[np.int64] | None = None  # (n,), position among the residuals; None: the first for all
 
     def quantile(self, q: float) -> Floats:
         """The q-quantile of each rate, (n,).
@@ -78,9 +79,11 @@ class PredictiveDistribution:
         By the mid-point convention: a residual equal to y's counts half, and so does the new patient's own among
         the m + 1: (residuals below + 0.5 * residuals equal + 0.5) / (m + 1).
         """
-        z: Floats = (np.asarray(y, np.float64) - self.location) / self.scale
-        below, up_to = (np.searchsorted(self.residuals, z, side) for side in ("left", "right"))
-        probability: Floats = (0.5 * (below + up_to) + 0.5) / (len(self.residuals) + 1)
+        z: Floats = np.broadcast_to((np.asarray(y, np.float64) - self.location) / self.scale, self.location.shape)
+        probability = np.empty(z.shape)
+        for residuals, these in self._situations():
+            below, up_to = (np.searchsorted(residuals, z[these], side) for side in ("left", "right"))
+            probability[these] = (0.5 * (below + up_to) + 0.5) / (len(residuals) + 1)
         return probability
 
     def band_probabilities(self, cuts: Sequence[float] = (SLOW_BELOW, FAST_ABOVE)) -> Floats:
@@ -91,13 +94,29 @@ class PredictiveDistribution:
         below_low, below_high = self.cdf(low), self.cdf(high)
         return np.stack([below_low, below_high - below_low, 1 - below_high], axis=1)
 
-    def _residual(self, q: float, asked: str) -> float:
-        count = len(self.residuals)
-        if q == 0.5:
-            return float(np.median(self.residuals))
-        position = (count + 1) * q
-        rank = math.floor(position + _FUZZ) if q < 0.5 else math.ceil(position - _FUZZ)
-        if not 1 <= rank <= count:
-            needed = math.ceil(1 / min(q, 1 - q) - _FUZZ) - 1
-            raise ValueError(f"{asked} needs at least {needed} residuals; there are {count}")
-        return float(self.residuals[rank - 1])
+    def _residual(self, q: float, asked: str) -> Floats:
+        """The q-quantile of the residuals of each row's situation, (n,)."""
+        found = np.empty(len(self.location))
+        for residuals, these in self._situations():
+            found[these] = _order_statistic(residuals, q, asked)
+        return found
+
+    def _situations(self) -> Iterator[tuple[Floats, NDArray[np.bool_]]]:
+        """The residuals of each situation that a row is in, and which rows are."""
+        which = np.zeros(len(self.location), np.int64) if self.situation is None else self.situation
+        for number, residuals in enumerate(self.residuals):
+            these = which == number
+            if these.any():
+                yield residuals, these
+
+
+def _order_statistic(residuals: Floats, q: float, asked: str) -> float:
+    count = len(residuals)
+    if q == 0.5:
+        return float(np.median(residuals))
+    position = (count + 1) * q
+    rank = math.floor(position + _FUZZ) if q < 0.5 else math.ceil(position - _FUZZ)
+    if not 1 <= rank <= count:
+        needed = math.ceil(1 / min(q, 1 - q) - _FUZZ) - 1
+        raise ValueError(f"{asked} needs at least {needed} residuals; there are {count}")
+    return float(residuals[rank - 1])

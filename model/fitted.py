@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,9 @@ from model.tables import Rows, TreeTables
 
 Floats = NDArray[np.float64]
 
+
+SITUATIONS = ("first_visit", "follow_up")
+"""What the situations of a model that has two of them are called."""
 
 WEIGHT_STEPS = 64
 """Weights are whole numbers of 64ths, so that weighted whole numbers of grid units add up exactly in a double."""
@@ -63,20 +67,13 @@ class ScaleModel:
 
 
 @dataclass(frozen=True, eq=False)
-class FittedModel:
+class Situation:
     """Location, scale and residuals: together one predictive distribution per row.
 
     The location is the sum of its parts. Each adds whole numbers of a power of two, so base value + contributions
     are the estimate to the last bit.
-
-    >>> stump = TreeTables(1, 0, 2, *(np.zeros((0, 1), kind) for kind in ("i4", "f4", "?", "i4")),
-    ...                    np.zeros((0, 2, 1), "i4"))
-    >>> model = FittedModel(("nfl",), (Part(1.0, stump),), ScaleModel(0.5, 0.1, None), np.array([-1.0, 1.0]))
-    >>> model.contributions(np.array([[30.0]])).tolist(), model.distribution(np.array([[30.0]])).cdf(2.0).tolist()
-    ([[0.0, 2.0]], [0.5])
     """
 
-    feature_names: tuple[str, ...]  # p, in the order of the columns of rows
     location: tuple[Part, ...]
     scale: ScaleModel
     residuals: Floats  # (m,), ascending: out-of-fold residual / out-of-fold scale
@@ -90,12 +87,70 @@ class FittedModel:
 
     def contributions(self, rows: Rows) -> Floats:
         """Each feature's share of `estimate` in points/month, (n, p + 1); the last column is the base value."""
-        total = np.zeros((len(rows), len(self.feature_names) + 1))
+        total = np.zeros((len(rows), rows.shape[1] + 1))
         for part in self.location:
             total += part.contributions(rows)
         return total
 
+
+@dataclass(frozen=True, eq=False)
+class FittedModel:
+    """What answers: one situation for everybody, or one for first visits and one for patients seen before.
+
+    A row belongs to the second where any of the columns of ``history`` was measured: what is known of a patient
+    at the first visit, and what it says, differ from what a history says.
+
+    >>> stump = TreeTables(1, 0, 2, *(np.zeros((0, 1), kind) for kind in ("i4", "f4", "?", "i4")),
+    ...                    np.zeros((0, 2, 1), "i4"))
+    >>> all_alike = Situation((Part(1.0, stump),), ScaleModel(0.5, 0.1, None), np.array([-1.0, 1.0]))
+    >>> model = FittedModel(("nfl",), (all_alike,), ())
+    >>> model.contributions(np.array([[30.0]])).tolist(), model.distribution(np.array([[30.0]])).cdf(2.0).tolist()
+    ([[0.0, 2.0]], [0.5])
+    """
+
+    feature_names: tuple[str, ...]  # p, in the order of the columns of rows
+    situations: tuple[Situation, ...]  # one, or two: first visit, follow-up
+    history: tuple[int, ...]  # positions of the columns that only an earlier visit can fill; none for one situation
+
+    def situation_of(self, rows: Rows) -> NDArray[np.int64]:
+        """Which situation each row (n, p) is in, (n,)."""
+        if len(self.situations) == 1:
+            return np.zeros(len(rows), np.int64)
+        return has_history(rows, self.history).astype(np.int64)
+
+    def estimate(self, rows: Rows) -> Floats:
+        """The rate in points/month, (n,), for rows (n, p) with NaN where not measured."""
+        out = np.empty(len(rows))
+        for situation, these in self._parts(rows):
+            out[these] = situation.estimate(rows[these])
+        return out
+
+    def contributions(self, rows: Rows) -> Floats:
+        """Each feature's share of `estimate` in points/month, (n, p + 1); the last column is the base value."""
+        out = np.empty((len(rows), len(self.feature_names) + 1))
+        for situation, these in self._parts(rows):
+            out[these] = situation.contributions(rows[these])
+        return out
+
     def distribution(self, rows: Rows) -> PredictiveDistribution:
         """The predictive distribution of each row's rate, for rows (n, p)."""
-        location = self.estimate(rows)
-        return PredictiveDistribution(location, self.scale.scale(rows, location), self.residuals)
+        location, scale = np.empty(len(rows)), np.empty(len(rows))
+        for situation, these in self._parts(rows):
+            location[these] = situation.estimate(rows[these])
+            scale[these] = situation.scale.scale(rows[these], location[these])
+        residuals = tuple(situation.residuals for situation in self.situations)
+        return PredictiveDistribution(location, scale, residuals, self.situation_of(rows))
+
+    def _parts(self, rows: Rows) -> Iterator[tuple[Situation, NDArray[np.int64]]]:
+        """Each situation that a row is in, with the positions of its rows."""
+        which = self.situation_of(rows)
+        for number, situation in enumerate(self.situations):
+            these = np.flatnonzero(which == number)
+            if len(these):
+                yield situation, these
+
+
+def has_history(rows: Rows, history: Sequence[int]) -> NDArray[np.bool_]:
+    """Which rows (n, p) have a value in any of these columns, (n,)."""
+    measured: NDArray[np.bool_] = ~np.isnan(rows[:, list(history)])
+    return np.asarray(measured.any(axis=1))

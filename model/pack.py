@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model.canonical import canonical_json
-from model.contents import Contents, decode, encode, parse_json, reading
+from model.contents import BOOSTERS, Contents, decode, encode, parse_json, reading
 from model.golden import GoldenAnswer, replay
 from model.predictor import Predictor
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 LARGEST_FILE = 256 * 2**20
 LARGEST_MANIFEST = 2**20
@@ -27,10 +27,9 @@ FILES = (
     "calibration.json",
     "card.json",
     "golden.json",
-    "location.json",
     "model.json",
-    "scale.json",
     "tables.npz",
+    *(f"{name}.json" for name in BOOSTERS),
 )
 
 

@@ -17,11 +17,12 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from model.blend import fit_location
+from model.blend import Columns, Sample
 from model.boosting import BoosterSettings
-from model.crossfit import fit_scale, grouped_folds
+from model.crossfit import grouped_folds
 from model.distribution import PredictiveDistribution
-from model.fitted import FittedModel
+from model.fitted import SITUATIONS, FittedModel
+from model.situations import learn_situation, samples_of
 from model.tables import Rows
 
 Floats = NDArray[np.float64]
@@ -32,13 +33,19 @@ class ProgressionRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     Fitting cross-fits monotone boosted trees and a Gaussian-copula regression over grouped folds and weights them
     by their out-of-fold estimates; a scale model learns the blend's absolute out-of-fold residuals; all are
-    refitted on all rows. Answers come from tables of numbers, never from a learner, so what is evaluated is what
-    is served. The same data and ``random_state`` give the same bytes. Where a fold leaves fewer than 40 rows to
-    learn from, or an outcome that does not vary, trees stand alone.
+    refitted on all rows. Where ``history`` says which columns an earlier visit fills, this is done once for first
+    visits and once for patients seen before, each calibrated on its own. Answers come from tables of numbers, never
+    from a learner, so what is evaluated is what is served. The same data and ``random_state`` give the same bytes.
+    Where a fold leaves fewer than 40 rows to learn from, or an outcome that does not vary, trees stand alone.
 
     Args:
         monotone: the direction of each feature, 1 (never falls with it), -1 (never rises) or 0, by column name (the
             rest are free) or one per column; None leaves all free.
+        history: columns that only an earlier visit can fill, by name or position. A row where any of them is
+            measured is answered by a model for patients seen before, the others by one for first visits, if at
+            least 40 groups are in each situation.
+        details: columns that are parts of another one (the items of a score), by name or position; the copula
+            does without them where that tells unseen rows better.
         n_folds: cross-fitting folds; fewer where there are fewer groups.
         random_state: seeds folds and the sampling of rows and features.
         n_trees, max_depth, learning_rate, subsample, colsample, min_child_weight, min_child_share, reg_lambda: see
@@ -47,8 +54,9 @@ class ProgressionRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     Attributes:
         model_: the `FittedModel`.
         booster_json_: XGBoost's JSON of the boosters behind it: ``location`` if trees have a
-            weight in it, and ``scale`` unless it is constant.
-        scale_is_constant_: whether the scale model did not beat a constant and was dropped.
+            weight in it, and ``scale`` unless it is constant; with two situations ``first_visit_location``,
+            ``follow_up_location`` and so on.
+        scale_is_constant_: whether no scale model beat a constant; it was then dropped.
         n_features_in_, feature_names_in_: as of every scikit-learn estimator.
 
     >>> rng = np.random.default_rng(0)
@@ -66,6 +74,8 @@ class ProgressionRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self,
         *,
         monotone: Mapping[str, int] | Sequence[int] | None = None,
+        history: Sequence[str | int] | None = None,
+        details: Sequence[str | int] | None = None,
         n_folds: int = 5,
         random_state: int | np.random.RandomState | None = 0,
         n_trees: int = BoosterSettings.n_trees,
@@ -78,6 +88,8 @@ class ProgressionRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         reg_lambda: float = BoosterSettings.reg_lambda,
     ) -> None:
         self.monotone = monotone
+        self.history = history
+        self.details = details
         self.n_folds = n_folds
         self.random_state = random_state
         self.n_trees = n_trees
@@ -116,24 +128,28 @@ class ProgressionRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         check_consistent_length(rows, labels)
         used = weight > 0
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        folds = grouped_folds(labels[used], self.n_folds, seed)
-        self._fit(rows[used], rates[used].astype(np.float64), weight[used], folds, seed)
+        self._fit(rows[used], rates[used].astype(np.float64), weight[used], labels[used], seed)
         return self
 
-    def _fit(self, X: Floats, y: Floats, weight: Floats, folds: NDArray[np.int64], seed: int) -> None:
+    def _fit(self, X: Floats, y: Floats, weight: Floats, groups: NDArray[Any], seed: int) -> None:
         settings = BoosterSettings(**{field.name: getattr(self, field.name) for field in fields(BoosterSettings)})
-        names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(X.shape[1])])
-        directions = _directions(self.monotone, [str(name) for name in names])
-        location = fit_location(X, y, weight, folds, settings, directions=directions, seed=seed)
-        scale, scale_booster, scales = fit_scale(X, location.estimates, y, weight, folds, seed=seed)
-        residuals = np.sort((y - location.estimates) / scales)
-        self.model_ = FittedModel(tuple(map(str, names)), location.parts, scale, residuals)
-        self.booster_json_ = {}
-        if location.booster is not None:
-            self.booster_json_["location"] = location.booster
-        if scale_booster is not None:
-            self.booster_json_["scale"] = scale_booster
-        self.scale_is_constant_ = scale_booster is None
+        names = [str(name) for name in getattr(self, "feature_names_in_", [f"x{i}" for i in range(X.shape[1])])]
+        columns = Columns(
+            directions=_directions(self.monotone, names),
+            history=_positions("history", self.history, names),
+            details=_positions("details", self.details, names),
+        )
+        everything = Sample(X, y, weight, grouped_folds(groups, self.n_folds, seed), np.ones(len(y), np.bool_))
+        samples = samples_of(everything, groups, columns)
+        learnt = [learn_situation(sample, settings, columns, seed=seed) for sample in samples]
+        history = columns.history if len(learnt) > 1 else ()
+        self.model_ = FittedModel(tuple(names), tuple(each.situation for each in learnt), history)
+        self.booster_json_ = {
+            f"{situation}_{part}" if len(learnt) > 1 else part: booster
+            for situation, each in zip(SITUATIONS, learnt, strict=False)
+            for part, booster in each.boosters.items()
+        }
+        self.scale_is_constant_ = all("scale" not in each.boosters for each in learnt)
 
     def predict(self, X: ArrayLike) -> Floats:
         """The rate of each row of X (n, p), (n,) points/month: the location of its distribution."""
@@ -181,6 +197,22 @@ class ProgressionRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+
+def _positions(argument: str, chosen: Sequence[str | int] | None, names: Sequence[str]) -> tuple[int, ...]:
+    """Columns, by name or position, as positions in increasing order.
+
+    Raises:
+        ValueError: naming the argument and a column that is not there.
+    """
+    places = {name: at for at, name in enumerate(names)}
+    found = set()
+    for column in chosen or ():
+        at = places.get(column) if isinstance(column, str) else int(column)
+        if at is None or not 0 <= at < len(names):
+            raise ValueError(f"{argument} names {column!r}, which X does not have; its columns are {list(names)}")
+        found.add(at)
+    return tuple(sorted(found))
 
 
 def _directions(monotone: Mapping[str, int] | Sequence[int] | None, names: Sequence[str]) -> tuple[int, ...]:

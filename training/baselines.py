@@ -39,5 +39,5 @@ BASELINES: dict[str, Baseline] = {"mean": mean_rate, "delta-FS alone": delta_fs_
 
 
 def _constant_scale(residuals: Floats, rate: Floats, coverage: float) -> Forecasts:
-    distribution = PredictiveDistribution(rate, np.ones(len(rate)), np.sort(residuals))
+    distribution = PredictiveDistribution(rate, np.ones(len(rate)), (np.sort(residuals),))
     return Forecasts(rate, distribution.interval(coverage), coverage)

@@ -34,8 +34,10 @@ class Fitted:
 
 
 def regressor_for(matrix: DesignMatrix, seed: int) -> ProgressionRegressor:
-    """An unfitted regressor whose trees are held to the directions that biology gives the columns."""
-    return ProgressionRegressor(monotone=list(matrix.directions), random_state=seed)
+    """An unfitted regressor that knows what is known of the columns: directions, history, items of a total."""
+    return ProgressionRegressor(
+        monotone=list(matrix.directions), history=matrix.history, details=matrix.details, random_state=seed
+    )
 
 
 def require_enough(cohort: Cohort) -> None:

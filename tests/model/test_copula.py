@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
+from model.boosting import BoosterSettings, fit_booster
 from model.copula import Copula
-from model.copula_fit import em, fit_copulas
-from model.fitted import FittedModel, ScaleModel
-from model.regressor import ProgressionRegressor
+from model.copula_fit import em, fit_copula, towards_naive_bayes
+from model.fitted import FittedModel, Part, ScaleModel, Situation
+from model.tables import TreeTables
 
 CORRELATIONS = np.array(
     [
@@ -45,9 +46,10 @@ def draw(n: int, seed: int, missing: float = 0.3) -> tuple[np.ndarray, np.ndarra
     return X, np.exp(0.5 * scores[:, 4]), best
 
 
-def fit(n: int = 2000, seed: int = 1, shrinkage: float = 0.0) -> Copula:
+def fit(n: int = 2000, seed: int = 1) -> Copula:
     X, y, _ = draw(n, seed)
-    (copula,) = fit_copulas(X, y, np.ones(n), directions=DIRECTIONS, shrinkages=(shrinkage,))
+    copula = fit_copula(X, y, np.ones(n), directions=DIRECTIONS)
+    assert copula is not None
     return copula
 
 
@@ -99,6 +101,16 @@ def test_em_counts_a_weight_as_so_many_rows() -> None:
     np.testing.assert_allclose(weighted.covariance, repeated.covariance, atol=1e-10)
 
 
+def test_shrinking_to_naive_bayes_leaves_what_each_input_says_of_the_outcome() -> None:
+    """And at the end inputs are independent given the outcome: the precision matrix has no entry between two."""
+    found = towards_naive_bayes(CORRELATIONS, 1.0)
+    assert np.array_equal(found[-1], CORRELATIONS[-1])
+    assert np.array_equal(np.diag(found), np.diag(CORRELATIONS))
+    between = np.linalg.inv(found)[:-1, :-1]
+    np.testing.assert_allclose(between, np.diag(np.diag(between)), atol=1e-12)
+    np.testing.assert_allclose(towards_naive_bayes(CORRELATIONS, 0.0), CORRELATIONS, atol=1e-15)
+
+
 def test_reaches_the_best_possible_prediction() -> None:
     X, y, best = draw(8000, seed=7)
     found = COPULA.estimate(X) * COPULA.unit
@@ -111,8 +123,8 @@ def test_reaches_the_best_possible_prediction() -> None:
 def test_columns_that_say_nothing_are_no_inputs(column: float) -> None:
     X, y, _ = draw(200, seed=8)
     wider = np.insert(X, 2, column, axis=1)
-    (copula,) = fit_copulas(wider, y, np.ones(200), directions=(1, 1, 0, -1, 0), shrinkages=(0.1,))
-    (without,) = fit_copulas(X, y, np.ones(200), directions=DIRECTIONS, shrinkages=(0.1,))
+    copula = fit_copula(wider, y, np.ones(200), directions=(1, 1, 0, -1, 0))
+    without = fit_copula(X, y, np.ones(200), directions=DIRECTIONS)
     assert copula.positions.tolist() == [0, 1, 3, 4]
     assert np.array_equal(copula.estimate(wider), without.estimate(X))
     assert (copula.contributions(wider)[:, 2] == 0).all()
@@ -121,15 +133,15 @@ def test_columns_that_say_nothing_are_no_inputs(column: float) -> None:
 def test_no_copula_of_too_little() -> None:
     X, y, _ = draw(60, seed=9)
     ones = np.ones(60)
-    assert fit_copulas(X[:39], y[:39], ones[:39], directions=DIRECTIONS) == []
-    assert fit_copulas(X, np.full(60, 0.7), ones, directions=DIRECTIONS) == []
-    assert fit_copulas(np.full((60, 4), np.nan), y, ones, directions=DIRECTIONS) == []
+    assert fit_copula(X[:39], y[:39], ones[:39], directions=DIRECTIONS) is None
+    assert fit_copula(X, np.full(60, 0.7), ones, directions=DIRECTIONS) is None
+    assert fit_copula(np.full((60, 4), np.nan), y, ones, directions=DIRECTIONS) is None
 
 
 def test_copies_of_a_column_do_not_break_it() -> None:
     X, y, _ = draw(300, seed=10)
     copies = np.tile(X, 5)
-    (copula,) = fit_copulas(copies, y, np.ones(300), directions=DIRECTIONS * 5, shrinkages=(0.0,))
+    copula = fit_copula(copies, y, np.ones(300), directions=DIRECTIONS * 5)
     coefficients, _ = copula.regression(np.ones(20, np.bool_))
     assert np.abs(coefficients).max() < 1
     assert np.corrcoef(copula.estimate(copies), COPULA.estimate(X))[0, 1] > 0.97
@@ -243,12 +255,13 @@ def test_a_suppressor_is_not_turned_against_biology() -> None:
 
 def test_parts_add_up_to_the_last_bit() -> None:
     X, y, _ = draw(400, seed=11)
-    trees, copula = ProgressionRegressor(n_trees=40).fit(X, y).model_.location
-    assert trees.kind == "trees"
-    assert copula.kind == "copula"
+    tables = TreeTables.from_booster_json(fit_booster(X, y, np.ones(len(y)), BoosterSettings(n_trees=40)))
+    trees = Part(0.5, tables)
+    copula = Part(0.5, fit_copula(X, y, np.ones(len(y)), directions=DIRECTIONS, finest=tables.grid))
     for weight in (1 / 64, 0.5, 63 / 64):
         parts = (replace(trees, weight=1 - weight), replace(copula, weight=weight))
-        model = FittedModel(("a", "b", "c", "d"), parts, ScaleModel(1.0, 0.1, None), np.array([0.0]))
+        situation = Situation(parts, ScaleModel(1.0, 0.1, None), np.array([0.0]))
+        model = FittedModel(("a", "b", "c", "d"), (situation,), ())
         shares = model.contributions(ROWS)
         assert np.array_equal(shares.sum(axis=1), model.estimate(ROWS))
         assert np.array_equal(shares[:, ::-1].cumsum(axis=1)[:, -1], model.estimate(ROWS))

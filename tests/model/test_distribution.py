@@ -11,7 +11,7 @@ from model.distribution import PredictiveDistribution
 
 
 def standard(residuals: list[float] | np.ndarray) -> PredictiveDistribution:
-    return PredictiveDistribution(np.array([0.0]), np.array([1.0]), np.sort(np.asarray(residuals, float)))
+    return PredictiveDistribution(np.array([0.0]), np.array([1.0]), (np.sort(np.asarray(residuals, float)),))
 
 
 def ranks(count: int) -> PredictiveDistribution:
@@ -52,7 +52,7 @@ def test_intervals_by_hand(count: int, coverage: float, ends: list[float]) -> No
 
 def test_location_and_scale_shift_and_stretch() -> None:
     shared = np.linspace(-1, 1, 19)
-    both = PredictiveDistribution(np.array([1.0, 5.0]), np.array([1.0, 2.0]), shared)
+    both = PredictiveDistribution(np.array([1.0, 5.0]), np.array([1.0, 2.0]), (shared,))
     np.testing.assert_allclose(both.interval(0.9), [[0, 2], [3, 7]])
 
 
@@ -89,7 +89,7 @@ def test_cdf_by_hand() -> None:
 
 
 def test_cdf_takes_one_y_per_patient() -> None:
-    d = PredictiveDistribution(np.array([0.0, 10.0]), np.ones(2), np.array([-1.0, 1.0]))
+    d = PredictiveDistribution(np.array([0.0, 10.0]), np.ones(2), (np.array([-1.0, 1.0]),))
     assert d.cdf([0.0, 10.0]).tolist() == [0.5, 0.5]
 
 
@@ -116,7 +116,7 @@ finite = st.floats(-50, 50)
     st.floats(0.01, 0.94),
 )
 def test_laws(residuals: list[float], location: float, scale: float, one: float, other: float) -> None:
-    d = PredictiveDistribution(np.array([location]), np.array([scale]), np.sort(residuals))
+    d = PredictiveDistribution(np.array([location]), np.array([scale]), (np.sort(residuals),))
     (inner, outer) = (d.interval(c)[0] for c in sorted((one, other)))
     assert outer[0] <= inner[0] <= inner[1] <= outer[1]
     low, high = (d.quantile(q)[0] for q in sorted((0.03 + one, 0.03 + other)))

@@ -69,7 +69,8 @@ def test_wording_may_change_and_numbers_may_not(predictor: Predictor) -> None:
     golden = golden_answers(predictor)
     for words in ("label", "words", "pack"):
         assert not any(words in keys for item in golden for keys in nested_keys(item.answer))
-    shifted = replace(predictor, fitted=replace(predictor.fitted, residuals=predictor.fitted.residuals + 1e-9))
+    moved = tuple(replace(each, residuals=each.residuals + 1e-9) for each in predictor.fitted.situations)
+    shifted = replace(predictor, fitted=replace(predictor.fitted, situations=moved))
     differing = replay(shifted, golden)
     assert {line.split(": ")[1] for line in differing} == {"prediction_interval", "quantiles"}
     assert {line.split(": ")[0] for line in differing} == {f"record {number}" for number in range(len(golden))}

@@ -111,7 +111,7 @@ def test_nobody_s_identifier_or_visit_is_in_a_pack(trained: Trained) -> None:
     data = b"".join((trained.pack_folder / name).read_bytes() for name in FILES)
     assert b"sim-0" not in data
     residuals = json.loads((trained.pack_folder / "calibration.json").read_bytes())["residuals"]
-    assert residuals == sorted(residuals)  # no longer in the order of the patients
+    assert residuals == [sorted(each) for each in residuals]  # no longer in the order of the patients
 
 
 # ------------------------------------------------------------------------------------------------ spoilt in transit
@@ -208,15 +208,15 @@ def test_larger_than_any_pack(folder: Path, name: str, most: int) -> None:
         (b"\x80\x04K\x01.", "manifest.json: "),
         (b"[]", "manifest.json: "),
         (b"null", "manifest.json: "),
-        (b'{"format": 1}', "manifest.json: KeyError('files')"),
-        (b'{"format": 1, "files": []}', "manifest.json: "),
-        (b'{"format": 1, "files": {}}', "manifest.json: missing or unexpected files"),
-        (b'{"format": 1, "files": {"../x": {"size": 1, "sha256": ""}}}', "missing or unexpected files"),
-        (b'{"format": 1, "files": {"model.json": 5}}', "manifest.json: "),
-        (b'{"format": 1, "files": {"model.json": {"size": NaN, "sha256": ""}}}', "NaN is not a number in JSON"),
-        (b'{"format": 1, "files": {"model.json": {"size": 1e999, "sha256": ""}}}', "manifest.json: "),
-        (b'{"format": 2, "files": {}}', "manifest.json: format 2 is not the format 1"),
-        (b'{"format": "1", "files": {}}', "manifest.json: format '1' is not the format 1"),
+        (b'{"format": 2}', "manifest.json: KeyError('files')"),
+        (b'{"format": 2, "files": []}', "manifest.json: "),
+        (b'{"format": 2, "files": {}}', "manifest.json: missing or unexpected files"),
+        (b'{"format": 2, "files": {"../x": {"size": 1, "sha256": ""}}}', "missing or unexpected files"),
+        (b'{"format": 2, "files": {"model.json": 5}}', "manifest.json: "),
+        (b'{"format": 2, "files": {"model.json": {"size": NaN, "sha256": ""}}}', "NaN is not a number in JSON"),
+        (b'{"format": 2, "files": {"model.json": {"size": 1e999, "sha256": ""}}}', "manifest.json: "),
+        (b'{"format": 1, "files": {}}', "manifest.json: format 1 is not the format 2"),
+        (b'{"format": "2", "files": {}}', "manifest.json: format '2' is not the format 2"),
         (b"[" * 100_000, "manifest.json: "),
     ],
 )
@@ -299,7 +299,7 @@ def test_a_table_with_another_shape(folder: Path) -> None:
     buffer = io.BytesIO()
     with np.load(folder / "tables.npz") as archive:
         arrays = {key: archive[key] for key in archive.files}
-    arrays["location0.table"] = arrays["location0.table"][:-1]
+    arrays["location0_0.table"] = arrays["location0_0.table"][:-1]
     np.savez_compressed(buffer, **arrays)
     (folder / "tables.npz").write_bytes(buffer.getvalue())
     seal(folder)
@@ -309,7 +309,8 @@ def test_a_table_with_another_shape(folder: Path) -> None:
 
 def copula_name(trained: Trained) -> str:
     """What the arrays of the copula begin with; the trained pack has one."""
-    return next(f"location{i}" for i, part in enumerate(contents(trained).fitted.location) if part.kind == "copula")
+    first_visit = contents(trained).fitted.situations[0]
+    return next(f"location0_{i}" for i, part in enumerate(first_visit.location) if part.kind == "copula")
 
 
 @pytest.mark.parametrize(
@@ -325,7 +326,7 @@ def copula_name(trained: Trained) -> str:
         ("input_values", lambda a: a[:, ::-1], r"tables\.npz: .*input_values are not"),
         ("outcome_scores", lambda a: a[::-1], r"tables\.npz: .*outcome_values or outcome_scores"),
         ("positions", lambda a: a + 1000, r"tables\.npz: .*positions"),
-        ("n_features", lambda a: a + 1, "columns, but tables or importance of another width"),
+        ("n_features", lambda a: a + 1, "columns, but tables of another width"),
         ("with_outcome", lambda a: 0.999 * a, r"golden\.json: golden answers differ: record 0"),
         ("outcome_values", lambda a: 1.001 * a, r"golden\.json: golden answers differ: record 0"),
     ],
@@ -363,18 +364,23 @@ def put(*path: str | int, value: object) -> Callable[[Any], None]:
     return change
 
 
+def first_parts(table: Any) -> list[Any]:
+    found: list[Any] = table["situations"][0]["location"]
+    return found
+
+
 NAN, INFINITY = float("nan"), float("inf")
 
 
 @pytest.mark.parametrize(
     ("name", "change", "says"),
     [
-        ("calibration.json", put("residuals", 0, value=NAN), "NaN is not a number in JSON"),
-        ("calibration.json", put("residuals", 0, value=-INFINITY), "-Infinity is not a number in JSON"),
-        ("calibration.json", put("residuals", 0, value=1e6), "residuals are not a list in ascending order"),
-        ("calibration.json", put("residuals", value=[]), "residuals are not a list in ascending order"),
-        ("calibration.json", put("residuals", value=[[1.0]]), "residuals are not a list in ascending order"),
-        ("calibration.json", put("residuals", value="many"), "could not convert"),
+        ("calibration.json", put("residuals", 0, 0, value=NAN), "NaN is not a number in JSON"),
+        ("calibration.json", put("residuals", 0, 0, value=-INFINITY), "-Infinity is not a number in JSON"),
+        ("calibration.json", put("residuals", 0, 0, value=1e6), "residuals are not a list in ascending order"),
+        ("calibration.json", put("residuals", 0, value=[]), "residuals are not a list in ascending order"),
+        ("calibration.json", put("residuals", 0, value=[[1.0]]), "residuals are not a list in ascending order"),
+        ("calibration.json", put("residuals", value="many"), "residuals are not one list a situation"),
         ("calibration.json", lambda _: {"other": []}, "KeyError('residuals')"),
         ("calibration.json", lambda _: [], "list indices"),
         ("applicability.json", put("limit", value=NAN), "NaN is not a number in JSON"),
@@ -390,13 +396,20 @@ NAN, INFINITY = float("nan"), float("inf")
         ("model.json", put("columns", 0, value="no_such_column"), "no_such_column"),
         ("model.json", put("columns", value=[]), "0 columns"),
         ("model.json", put("scale", value="other"), "scale 'other'"),
-        ("model.json", put("importance", value=[]), "another width"),
-        ("model.json", put("location", value=[]), "another width"),
-        ("model.json", put("location", 0, "kind", value="forest"), "but tables.npz has"),
-        ("model.json", put("location", 0, "weight", value=-0.5), "but tables.npz has"),
-        ("model.json", lambda table: table["location"].extend(table["location"] * 2), "KeyError('location2')"),
-        ("model.json", put("error", "constant", value=-1.0), "an error that is not above 0"),
-        ("model.json", put("error", "constant", value=INFINITY), "Infinity is not a number in JSON"),
+        ("model.json", put("importance", value=[]), "0 shares of importance"),
+        ("model.json", lambda table: table["situations"].pop() and None, "1 situations, but 2 lists of residuals"),
+        ("model.json", put("history", value=[]), "a history that does not fit"),
+        ("model.json", put("history", value=[100_000]), "a history that does not fit"),
+        ("model.json", put("situations", 0, "location", value=[]), "another width"),
+        ("model.json", put("situations", 0, "location", 0, "kind", value="forest"), "but tables.npz has"),
+        ("model.json", put("situations", 0, "location", 0, "weight", value=-0.5), "but tables.npz has"),
+        ("model.json", lambda table: first_parts(table).extend(first_parts(table) * 2), "KeyError('location0_"),
+        ("model.json", put("situations", 0, "error", "constant", value=-1.0), "an error that is not above 0"),
+        (
+            "model.json",
+            put("situations", 0, "error", "constant", value=INFINITY),
+            "Infinity is not a number in JSON",
+        ),
         ("model.json", put("versions", value=[]), "'list' object has no attribute 'items'"),
         ("model.json", lambda table: table.pop("name") and None, "KeyError('name')"),
         ("card.json", lambda _: 5, "card.json: "),
@@ -422,10 +435,13 @@ def test_forged_contents(folder: Path, name: str, change: Callable[[Any], Any], 
 @pytest.mark.parametrize(
     ("name", "change"),
     [
-        ("model.json", shift("location", 0, "weight")),
+        ("model.json", shift("situations", 0, "location", 0, "weight")),
         ("model.json", put("statement", value="Trained on patients.")),
         ("model.json", lambda table: table["columns"].reverse()),
-        ("calibration.json", lambda table: {"residuals": [1.001 * residual for residual in table["residuals"]]}),
+        (
+            "calibration.json",
+            lambda table: {"residuals": [[1.001 * r for r in each] for each in table["residuals"]]},
+        ),
         ("applicability.json", put("limit", value=-100.0)),
     ],
 )
@@ -439,7 +455,8 @@ def test_a_pack_that_answers_otherwise_is_refused(folder: Path, name: str, chang
 def test_a_swapped_model_does_not_pass(trained: Trained, folder: Path) -> None:
     """Another model under the golden answers of this one."""
     made = contents(trained)
-    other = replace(made, fitted=replace(made.fitted, residuals=made.fitted.residuals * 2))
+    twice = tuple(replace(each, residuals=each.residuals * 2) for each in made.fitted.situations)
+    other = replace(made, fitted=replace(made.fitted, situations=twice))
     elsewhere = folder.with_name("other")
     write_pack(elsewhere, other)
     shutil.copy(elsewhere / "calibration.json", folder / "calibration.json")

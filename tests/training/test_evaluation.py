@@ -33,7 +33,7 @@ def made(seed: int = 0) -> Examples:
 
 
 def small() -> ProgressionRegressor:
-    return ProgressionRegressor(n_trees=150, n_folds=3, min_child_share=0.02, reg_lambda=1.0)
+    return ProgressionRegressor(n_trees=150, learning_rate=0.1, n_folds=3, min_child_share=0.02, reg_lambda=1.0)
 
 
 @pytest.fixture(scope="module")
