@@ -33,8 +33,9 @@ class Case:
     derived: Mapping[str, float]  # every feature of the record, by column
     row: NDArray[np.float64]  # (p,) those of the model, in its order
     matrix: DesignMatrix
-    importance: tuple[float, ...]  # (p,) share of all contributions in training
+    importance: tuple[float, ...]  # (p,) share of all contributions in training, in the situation of the record
     applicability: Applicability
+    possible: bool  # whether the score leaves room for the estimate
 
     @property
     def score_age_months(self) -> float | None:
@@ -161,6 +162,17 @@ def _too_little(case: Case) -> list[Reason]:
     return [Reason("too_little_to_go_on", words)]
 
 
+def _no_room(case: Case) -> list[Reason]:
+    if case.possible:
+        return []
+    label = vocabulary().quantities[case.matrix.scale].label
+    words = (
+        f"The {label} is too near the end of its scale: the estimate would take it beyond within the three months "
+        "that an outcome needs at least."
+    )
+    return [Reason("score_near_its_end", words)]
+
+
 def _unlike(case: Case) -> list[Reason]:
     if not case.applicability.is_unlike(case.row):
         return []
@@ -183,6 +195,7 @@ CAUTIONS: tuple[Callable[[Case], list[Caution]], ...] = (
 ABSTENTIONS: tuple[Callable[[Case], list[Reason]], ...] = (
     _no_score,
     _too_little,
+    _no_room,
     _unlike,
 )
 

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, NoReturn
 
 import numpy as np
@@ -18,7 +18,7 @@ from model.answer import PackRef
 from model.applicability import Applicability, Knots
 from model.canonical import canonical_json
 from model.copula import Copula
-from model.fitted import SITUATIONS, FittedModel, Part, ScaleModel, Situation
+from model.fitted import SITUATIONS, FittedModel, Part, ScaleModel, ScoreRange, Situation
 from model.golden import GoldenAnswer, golden_answers
 from model.predictor import Predictor
 from model.tables import TreeTables
@@ -44,7 +44,7 @@ class Contents:
     fitted: FittedModel
     boosters: Mapping[str, bytes]  # XGBoost's JSON by name, as in `BOOSTERS`, where there are such trees
     applicability: Applicability
-    importance: tuple[float, ...]
+    importance: tuple[tuple[float, ...], ...]  # by situation
     statement: str
     card: Mapping[str, object]
     cohort_digest: str
@@ -66,7 +66,8 @@ def encode(contents: Contents) -> dict[str, bytes]:
         "scale": contents.matrix.scale,
         "history": list(fitted.history),
         "situations": [_situation_to_json(situation) for situation in fitted.situations],
-        "importance": list(contents.importance),
+        "importance": [list(shares) for shares in contents.importance],
+        "score": None if fitted.score is None else asdict(fitted.score),
         "statement": contents.statement,
         "cohort_digest": contents.cohort_digest,
         "versions": dict(contents.versions),
@@ -112,14 +113,15 @@ def decode(files: Mapping[str, bytes]) -> Contents:
             for number, table in enumerate(model["situations"])
         )
         history = tuple(int(at) for at in model["history"])
-        importance = tuple(_number(share) for share in model["importance"])
+        importance = tuple(tuple(_number(share) for share in shares) for shares in model["importance"])
         _check_widths(columns, situations, importance, applicability)
+        score = _score_range(model["score"], len(columns))
         if any(not 0 <= at < len(columns) for at in history) or bool(history) != (len(situations) > 1):
             raise ValueError("a history that does not fit columns and situations")
         return Contents(
             name=str(model["name"]),
             matrix=DesignMatrix(columns, model["scale"]),
-            fitted=FittedModel(columns, situations, history),
+            fitted=FittedModel(columns, situations, history, score),
             boosters={name: files[f"{name}.json"] for name in BOOSTERS if files[f"{name}.json"] != NO_BOOSTER},
             applicability=applicability,
             importance=importance,
@@ -168,6 +170,15 @@ def _residuals(table: Mapping[str, object]) -> list[NDArray[np.float64]]:
     return found
 
 
+def _score_range(table: Mapping[str, object] | None, width: int) -> ScoreRange | None:
+    if table is None:
+        return None
+    position, maximum, months = int(_number(table["position"])), _number(table["maximum"]), _number(table["months"])
+    if not 0 <= position < width or maximum <= 0 or months <= 0:
+        raise ValueError(f"a score {dict(table)} that bounds nothing")
+    return ScoreRange(position, maximum, months)
+
+
 def _situation_to_json(situation: Situation) -> dict[str, object]:
     scale = situation.scale
     return {
@@ -203,7 +214,7 @@ def _scale_model(table: Mapping[str, object], tables: Source | None) -> ScaleMod
 def _check_widths(
     columns: tuple[str, ...],
     situations: tuple[Situation, ...],
-    importance: tuple[float, ...],
+    importance: tuple[tuple[float, ...], ...],
     applicability: Applicability,
 ) -> None:
     width = len(columns)
@@ -213,8 +224,8 @@ def _check_widths(
             raise ValueError(f"{width} columns, but tables of another width")
         if scale.tables is not None and scale.tables.n_features != width + 1:
             raise ValueError("a scale in tables.npz does not read the columns and the location")
-    if len(importance) != width:
-        raise ValueError(f"{width} columns, but {len(importance)} shares of importance")
+    if [len(shares) for shares in importance] != [width] * len(situations):
+        raise ValueError(f"importance is not {width} shares for each of {len(situations)} situations")
     if len(applicability.measured) != width or any(not 0 <= at < width for at in applicability.positions):
         raise ValueError("positions or shares in applicability.json are of another width")
 

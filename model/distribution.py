@@ -47,6 +47,8 @@ class PredictiveDistribution:
     scale: Floats  # (n,), positive
     residuals: Sequence[Floats]  # of each situation (m,), ascending: (rate - location) / scale, out of fold
     situation: NDArray[np.int64] | None = None  # (n,), position among the residuals; None: the first for all
+    lowest: Floats | float = -math.inf  # (n,), what the scale allows: nothing is beyond
+    highest: Floats | float = math.inf  # (n,)
 
     def quantile(self, q: float) -> Floats:
         """The q-quantile of each rate, (n,).
@@ -59,7 +61,7 @@ class PredictiveDistribution:
         """
         if not 0 < q < 1:
             raise ValueError(f"quantile = {q} is not between 0 and 1")
-        return self.location + self.scale * self._residual(q, f"quantile {q:g}")
+        return self._within(self.location + self.scale * self._residual(q, f"quantile {q:g}"))
 
     def interval(self, coverage: float = 0.9) -> Floats:
         """Lower and upper end of the prediction interval, (n, 2): the quantiles (1 -+ coverage) / 2.
@@ -70,21 +72,23 @@ class PredictiveDistribution:
         if not 0 < coverage < 1:
             raise ValueError(f"coverage = {coverage} is not between 0 and 1")
         levels = (1 - coverage) / 2, (1 + coverage) / 2
-        ends = [self.location + self.scale * self._residual(q, f"coverage {coverage:g}") for q in levels]
+        residuals = [self._residual(q, f"coverage {coverage:g}") for q in levels]
+        ends = [self._within(self.location + self.scale * residual) for residual in residuals]
         return np.stack(ends, axis=1)
 
     def cdf(self, y: ArrayLike) -> Floats:
-        """P(rate <= y), (n,), for one y or one per patient; strictly between 0 and 1.
+        """P(rate <= y), (n,), for one y or one per patient; strictly between 0 and 1 where the scale allows y.
 
         By the mid-point convention: a residual equal to y's counts half, and so does the new patient's own among
         the m + 1: (residuals below + 0.5 * residuals equal + 0.5) / (m + 1).
         """
-        z: Floats = np.broadcast_to((np.asarray(y, np.float64) - self.location) / self.scale, self.location.shape)
+        given = np.broadcast_to(np.asarray(y, np.float64), self.location.shape)
+        z = (given - self.location) / self.scale
         probability = np.empty(z.shape)
         for residuals, these in self._situations():
             below, up_to = (np.searchsorted(residuals, z[these], side) for side in ("left", "right"))
             probability[these] = (0.5 * (below + up_to) + 0.5) / (len(residuals) + 1)
-        return probability
+        return np.where(given >= self.highest, 1.0, np.where(given < self.lowest, 0.0, probability))
 
     def band_probabilities(self, cuts: Sequence[float] = (SLOW_BELOW, FAST_ABOVE)) -> Floats:
         """P(slow), P(intermediate), P(fast), (n, 3), for two ascending cuts in points/month."""
@@ -93,6 +97,14 @@ class PredictiveDistribution:
             raise ValueError(f"cuts {low:g}, {high:g} do not ascend")
         below_low, below_high = self.cdf(low), self.cdf(high)
         return np.stack([below_low, below_high - below_low, 1 - below_high], axis=1)
+
+    @property
+    def possible(self) -> NDArray[np.bool_]:
+        """Whether the location itself is a rate that the scale allows, (n,)."""
+        return np.asarray((self.location >= self.lowest) & (self.location <= self.highest))
+
+    def _within(self, rates: Floats) -> Floats:
+        return np.clip(rates, self.lowest, self.highest)
 
     def _residual(self, q: float, asked: str) -> Floats:
         """The q-quantile of the residuals of each row's situation, (n,)."""

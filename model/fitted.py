@@ -93,6 +93,27 @@ class Situation:
         return total
 
 
+@dataclass(frozen=True, slots=True)
+class ScoreRange:
+    """A score that a rate cannot take below 0, nor above its maximum, within some months.
+
+    >>> limits = ScoreRange(position=0, maximum=48.0, months=3.0).limits(np.array([[6.0], [np.nan]]))
+    >>> [limit.tolist() for limit in limits]
+    [[-14.0, -inf], [2.0, inf]]
+    """
+
+    position: int  # of the score among the columns
+    maximum: float  # points
+    months: float
+
+    def limits(self, rows: Rows) -> tuple[Floats, Floats]:
+        """The lowest and the highest rate of rows (n, p), (n,) points/month each; infinite without a score."""
+        score = np.asarray(rows[:, self.position], np.float64)
+        known = ~np.isnan(score)
+        lowest = np.where(known, (score - self.maximum) / self.months, -np.inf)
+        return lowest, np.where(known, score / self.months, np.inf)
+
+
 @dataclass(frozen=True, eq=False)
 class FittedModel:
     """What answers: one situation for everybody, or one for first visits and one for patients seen before.
@@ -111,6 +132,7 @@ class FittedModel:
     feature_names: tuple[str, ...]  # p, in the order of the columns of rows
     situations: tuple[Situation, ...]  # one, or two: first visit, follow-up
     history: tuple[int, ...]  # positions of the columns that only an earlier visit can fill; none for one situation
+    score: ScoreRange | None = None  # what bounds the distribution; the estimate itself is left as its parts add up
 
     def situation_of(self, rows: Rows) -> NDArray[np.int64]:
         """Which situation each row (n, p) is in, (n,)."""
@@ -139,7 +161,8 @@ class FittedModel:
             location[these] = situation.estimate(rows[these])
             scale[these] = situation.scale.scale(rows[these], location[these])
         residuals = tuple(situation.residuals for situation in self.situations)
-        return PredictiveDistribution(location, scale, residuals, self.situation_of(rows))
+        lowest, highest = self.score.limits(rows) if self.score is not None else (-np.inf, np.inf)
+        return PredictiveDistribution(location, scale, residuals, self.situation_of(rows), lowest, highest)
 
     def _parts(self, rows: Rows) -> Iterator[tuple[Situation, NDArray[np.int64]]]:
         """Each situation that a row is in, with the positions of its rows."""
@@ -148,6 +171,15 @@ class FittedModel:
             these = np.flatnonzero(which == number)
             if len(these):
                 yield situation, these
+
+
+def overall(importance: Sequence[Sequence[float]]) -> tuple[float, ...]:
+    """Shares (p,) of all contributions, every situation counting alike.
+
+    >>> overall([(0.5, 0.5), (1.0, 0.0)])
+    (0.75, 0.25)
+    """
+    return tuple(float(share) for share in np.mean(importance, axis=0))
 
 
 def has_history(rows: Rows, history: Sequence[int]) -> NDArray[np.bool_]:

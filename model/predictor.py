@@ -23,7 +23,7 @@ from model.answer import (
 )
 from model.applicability import Applicability
 from model.cautions import Case, abstentions, cautions
-from model.distribution import FAST_ABOVE, SLOW_BELOW
+from model.distribution import FAST_ABOVE, SLOW_BELOW, PredictiveDistribution
 from model.fitted import FittedModel
 
 COVERAGE = 0.9
@@ -40,7 +40,7 @@ class Predictor:
     matrix: DesignMatrix
     fitted: FittedModel
     applicability: Applicability
-    importance: tuple[float, ...]  # (p,) share of all contributions in training
+    importance: tuple[tuple[float, ...], ...]  # (p,) share of all contributions in training, by situation
     statement: str
     pack: PackRef
 
@@ -53,20 +53,22 @@ class Predictor:
         """The answer for one record at its index visit (its last one)."""
         derived = derive(record, self.matrix.scale)
         row = self.matrix.order(derived)
-        case = Case(record, derived, row, self.matrix, self.importance, self.applicability)
+        rows = row[None, :]
+        distribution = self.fitted.distribution(rows)
+        importance = self.importance[int(self.fitted.situation_of(rows)[0])]
+        possible = bool(distribution.possible[0])
+        case = Case(record, derived, row, self.matrix, importance, self.applicability, possible)
         reasons = abstentions(case)
         if reasons:
             return Abstention(reasons, self.pack, self.statement, record.reference)
-        return self._numbers(case)
+        return self._numbers(case, distribution)
 
     def predict_many(self, records: Sequence[PatientRecord]) -> list[Answer]:
         """The answers for records, in order; each is what `predict` gives for that record alone."""
         return [self.predict(record) for record in records]
 
-    def _numbers(self, case: Case) -> Prediction:
-        rows = case.row[None, :]
-        shares = self.fitted.contributions(rows)[0]
-        distribution = self.fitted.distribution(rows)
+    def _numbers(self, case: Case, distribution: PredictiveDistribution) -> Prediction:
+        shares = self.fitted.contributions(case.row[None, :])[0]
         lower, upper = distribution.interval(COVERAGE)[0]
         probabilities = distribution.band_probabilities()[0]
         return Prediction(

@@ -21,7 +21,7 @@ from model.blend import Columns, Sample
 from model.boosting import BoosterSettings
 from model.crossfit import grouped_folds
 from model.distribution import PredictiveDistribution
-from model.fitted import SITUATIONS, FittedModel
+from model.fitted import SITUATIONS, FittedModel, ScoreRange
 from model.situations import learn_situation, samples_of
 from model.tables import Rows
 
@@ -46,6 +46,9 @@ class ProgressionRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             least 40 groups are in each situation.
         details: columns that are parts of another one (the items of a score), by name or position; the copula
             does without them where that tells unseen rows better.
+        score_range: a column with the points that are left, by name or position, their maximum, and months within
+            which no rate may take it below 0 or above the maximum. Intervals, quantiles and band probabilities keep
+            to it; `predict` is what contributions add up to, and may lie beyond where the score is nearly 0.
         n_folds: cross-fitting folds; fewer where there are fewer groups.
         random_state: seeds folds and the sampling of rows and features.
         n_trees, max_depth, learning_rate, subsample, colsample, min_child_weight, min_child_share, reg_lambda: see
@@ -76,6 +79,7 @@ class ProgressionRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         monotone: Mapping[str, int] | Sequence[int] | None = None,
         history: Sequence[str | int] | None = None,
         details: Sequence[str | int] | None = None,
+        score_range: tuple[str | int, float, float] | None = None,
         n_folds: int = 5,
         random_state: int | np.random.RandomState | None = 0,
         n_trees: int = BoosterSettings.n_trees,
@@ -90,6 +94,7 @@ class ProgressionRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.monotone = monotone
         self.history = history
         self.details = details
+        self.score_range = score_range
         self.n_folds = n_folds
         self.random_state = random_state
         self.n_trees = n_trees
@@ -143,7 +148,12 @@ class ProgressionRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         samples = samples_of(everything, groups, columns)
         learnt = [learn_situation(sample, settings, columns, seed=seed) for sample in samples]
         history = columns.history if len(learnt) > 1 else ()
-        self.model_ = FittedModel(tuple(names), tuple(each.situation for each in learnt), history)
+        score = None
+        if self.score_range is not None:
+            column, maximum, months = self.score_range
+            (position,) = _positions("score_range", [column], names)
+            score = ScoreRange(position, float(maximum), float(months))
+        self.model_ = FittedModel(tuple(names), tuple(each.situation for each in learnt), history, score)
         self.booster_json_ = {
             f"{situation}_{part}" if len(learnt) > 1 else part: booster
             for situation, each in zip(SITUATIONS, learnt, strict=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from features.vocabulary import Category, Quantity, vocabulary
+from model.fitted import overall
 from model.pack import Pack
 from model.predictor import BANDS, COVERAGE, QUANTILES, SCALE_NAMES
 
@@ -30,7 +31,7 @@ def model_document(pack: Pack) -> Json:
                 "quantity": feature.quantity,
                 "importance": share,
             }
-            for feature, share in zip(predictor.matrix.features, predictor.importance, strict=True)
+            for feature, share in zip(predictor.matrix.features, overall(predictor.importance), strict=True)
         ],
         "card": dict(pack.card),
     }

@@ -11,6 +11,7 @@ from features.parse import parse_record
 from features.problem import Rejected
 from features.strict_json import loads
 from model.answer import render
+from model.fitted import overall
 from model.pack import Pack
 from model.predictor import Predictor
 from service.problem import ProblemDocument, rejected
@@ -73,7 +74,7 @@ def _answered(predictor: Predictor, record: Json) -> Example:
 def _by_weight(predictor: Predictor) -> list[str]:
     """The quantities of the model: the score it counts in, then the others by their share of all contributions."""
     weights: dict[str, float] = {predictor.matrix.scale: 1.0}
-    for feature, share in zip(predictor.matrix.features, predictor.importance, strict=True):
+    for feature, share in zip(predictor.matrix.features, overall(predictor.importance), strict=True):
         if feature.quantity is not None:
             weights[feature.quantity] = weights.get(feature.quantity, 0.0) + share
     return sorted(weights, key=lambda name: -weights[name])

@@ -8,15 +8,18 @@ from importlib.metadata import version
 
 import numpy as np
 
+from features.derive import SCALE_MAXIMUM
 from features.matrix import DesignMatrix
 from model.applicability import fit_applicability
 from model.contents import Contents
 from model.crossfit import grouped_folds
+from model.fitted import overall
 from model.regressor import ProgressionRegressor
 from training.card import card_of, statement_of
 from training.cohort import Cohort, CohortError
 from training.evaluation import Evaluation, evaluate
 from training.examples import Examples, examples_of
+from training.outcome import SHORTEST_SPAN_MONTHS
 from training.progress import Progress, silent
 
 FEWEST_PATIENTS = 40
@@ -34,9 +37,21 @@ class Fitted:
 
 
 def regressor_for(matrix: DesignMatrix, seed: int) -> ProgressionRegressor:
-    """An unfitted regressor that knows what is known of the columns: directions, history, items of a total."""
+    """An unfitted regressor that knows what is known of the columns.
+
+    Directions, what is history, which are items of a total; and that a slope over at least three months, as every
+    outcome is, cannot take the score below 0 (none of 11,842 outcomes of PRO-ACT does; over twelve months 9 % do,
+    because those who die earlier have outcomes too).
+    """
+    score_range = None
+    if matrix.scale in matrix.columns:
+        score_range = (matrix.columns.index(matrix.scale), SCALE_MAXIMUM[matrix.scale], SHORTEST_SPAN_MONTHS)
     return ProgressionRegressor(
-        monotone=list(matrix.directions), history=matrix.history, details=matrix.details, random_state=seed
+        monotone=list(matrix.directions),
+        history=matrix.history,
+        details=matrix.details,
+        score_range=score_range,
+        random_state=seed,
     )
 
 
@@ -87,7 +102,7 @@ def fit(
         applicability=fit_applicability(examples.X, looked_at, folds),
         importance=importance,
         statement=statement_of(cohort),
-        card=card_of(cohort, examples, evaluation, importance, seed),
+        card=card_of(cohort, examples, evaluation, overall(importance), seed),
         cohort_digest=cohort.digest,
         versions={library: version(library) for library in LIBRARIES} | {"python": _python()},
     )
@@ -95,11 +110,16 @@ def fit(
     return Fitted(examples, regressor, evaluation, contents)
 
 
-def _importance(regressor: ProgressionRegressor, examples: Examples) -> tuple[float, ...]:
-    """Each column's share of the mean absolute contribution."""
-    sizes = np.abs(regressor.contributions(examples.X)[:, :-1]).mean(axis=0)
-    total = float(sizes.sum())
-    return tuple(float(size / total) if total > 0 else 0.0 for size in sizes)
+def _importance(regressor: ProgressionRegressor, examples: Examples) -> tuple[tuple[float, ...], ...]:
+    """Each column's share of the mean absolute contribution, in each situation."""
+    sizes = np.abs(regressor.contributions(examples.X)[:, :-1])
+    which = regressor.model_.situation_of(examples.X)
+    found = []
+    for number in range(len(regressor.model_.situations)):
+        mean = sizes[which == number].mean(axis=0)
+        total = float(mean.sum())
+        found.append(tuple(float(size / total) if total > 0 else 0.0 for size in mean))
+    return tuple(found)
 
 
 def _python() -> str:

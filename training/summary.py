@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from textwrap import fill
 
+from model.fitted import overall
 from training.evaluation import MODEL
 from training.train import TrainingRun
 
@@ -58,5 +59,6 @@ def _row(name: str, found: Mapping[str, float]) -> str:
 
 def _weights(run: TrainingRun) -> list[str]:
     contents = run.fitted.contents
-    pairs = sorted(zip(contents.importance, contents.matrix.features, strict=True), key=lambda pair: -pair[0])
+    shares = overall(contents.importance)
+    pairs = sorted(zip(shares, contents.matrix.features, strict=True), key=lambda pair: -pair[0])
     return [f"  {share:5.1%} {'█' * round(share * 100)} {feature.label}" for share, feature in pairs[:BARS]]

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model.fitted import overall
 from model.pack import load_pack, write_pack
 from training.cohort import Cohort, IndexVisits, read_cohort
 from training.evaluation import MODEL
@@ -126,7 +127,8 @@ def _log_documents(cohort: Cohort, fitted: Fitted) -> None:
     mlflow.log_dict(json.loads(json.dumps(asdict(cohort.report))), "cohort_report.json")
     mlflow.log_dict(dict(fitted.contents.card), "card.json")
     contents = fitted.contents
-    for file, figure in plots(fitted.evaluation, contents.matrix, contents.importance, title).items():
+    made = plots(fitted.evaluation, contents.matrix, overall(contents.importance), title)
+    for file, figure in made.items():
         mlflow.log_figure(figure, f"plots/{file}")
 
 

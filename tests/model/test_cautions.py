@@ -81,8 +81,8 @@ def record(*visits: Visit) -> PatientRecord:
     return PatientRecord(visits, {"sex": "female"}, age_years=61.0)
 
 
-def case(made: PatientRecord, matrix: DesignMatrix = MATRIX) -> Case:
-    return Case(made, derive(made, matrix.scale), matrix.row(made), matrix, IMPORTANCE, APPLICABILITY)
+def case(made: PatientRecord, matrix: DesignMatrix = MATRIX, possible: bool = True) -> Case:
+    return Case(made, derive(made, matrix.scale), matrix.row(made), matrix, IMPORTANCE, APPLICABILITY, possible)
 
 
 def found(made: PatientRecord) -> dict[str, tuple[str, ...]]:
@@ -188,6 +188,12 @@ def test_abstentions(made: PatientRecord, codes: set[str]) -> None:
     assert {reason.code for reason in abstentions(case(made))} == codes
 
 
+def test_an_estimate_that_the_score_leaves_no_room_for_is_not_given() -> None:
+    (reason,) = abstentions(case(USUAL, possible=False))
+    assert reason.code == "score_near_its_end"
+    assert "ALSFRS-R total" in reason.words
+
+
 def test_every_rule_has_been_triggered_above() -> None:
     triggered = {
         *found(record(visit(10.0), visit(17.0, crp=None, nfl=None))),
@@ -204,7 +210,7 @@ def test_every_rule_has_been_triggered_above() -> None:
         "not_comparable",
         "not_an_input",
     }
-    assert len(ABSTENTIONS) == 3
+    assert len(ABSTENTIONS) == 4
 
 
 def test_reasons_hold_no_number() -> None:

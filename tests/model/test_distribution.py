@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.distribution import PredictiveDistribution
+from model.fitted import ScoreRange
 
 
 def standard(residuals: list[float] | np.ndarray) -> PredictiveDistribution:
@@ -126,3 +127,32 @@ def test_laws(residuals: list[float], location: float, scale: float, one: float,
     assert probabilities.sum() == pytest.approx(1, abs=1e-15)
     assert (probabilities >= 0).all()
     assert (probabilities <= 1).all()
+
+
+@given(
+    st.lists(st.floats(-5, 5), min_size=19, max_size=60),
+    st.floats(0, 48),
+    st.floats(-3, 3),
+    st.floats(0.1, 3),
+)
+def test_nothing_is_beyond_what_the_score_allows(
+    residuals: list[float], score: float, at: float, scale: float
+) -> None:
+    """A score of s points loses at most s, and gains at most 48 - s, within 3 months."""
+    lowest, highest = ScoreRange(0, 48.0, 3.0).limits(np.array([[score]]))
+    ordered = (np.sort(residuals),)
+    free = PredictiveDistribution(np.array([at]), np.array([scale]), ordered)
+    held = PredictiveDistribution(np.array([at]), np.array([scale]), ordered, None, lowest, highest)
+    assert highest[0] == score / 3
+    assert lowest[0] == (score - 48) / 3
+    for q in (0.05, 0.5, 0.95):
+        assert lowest <= held.quantile(q) <= highest
+        assert held.quantile(q) == np.clip(free.quantile(q), lowest, highest)
+    lower, upper = held.interval(0.9)[0]
+    assert lowest[0] <= lower <= upper <= highest[0]
+    assert held.cdf(highest) == 1.0
+    assert held.cdf(lowest[0] - 1e-6) == 0.0
+    inside = (lowest + highest) / 2
+    assert held.cdf(inside) == free.cdf(inside)
+    assert held.band_probabilities().sum() == pytest.approx(1.0)
+    assert held.possible[0] == (lowest[0] <= at <= highest[0])

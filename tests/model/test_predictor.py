@@ -142,7 +142,7 @@ def test_markers_move_the_estimate_one_way(
 
 
 def weights(predictor: Predictor) -> Iterator[tuple[str, float]]:
-    return zip(predictor.matrix.columns, predictor.importance, strict=True)
+    return zip(predictor.matrix.columns, predictor.importance[0], strict=True)
 
 
 def with_measurement(record: PatientRecord, name: str, measurement: Measurement) -> PatientRecord:

@@ -115,6 +115,20 @@ def test_where_nobody_was_seen_before_there_is_one() -> None:
     assert len(ProgressionRegressor(history=[CHANGE], n_trees=20).fit(X, y, groups=patient).model_.situations) == 1
 
 
+def test_the_score_bounds_the_distribution_and_not_the_parts() -> None:
+    X, y, patient = cohort(100, seed=11)
+    X = np.column_stack([X, np.where(patient % 10 == 0, 0.3, 40.0)])
+    settings = {"history": [CHANGE], "n_trees": 20}
+    free = ProgressionRegressor(**settings).fit(X, y, groups=patient)
+    held = ProgressionRegressor(score_range=(2, 48.0, 3.0), **settings).fit(X, y, groups=patient)
+    near = X[:, 2] < 1
+    assert np.array_equal(held.predict(X), free.predict(X))
+    assert held.predict_interval(X)[near].max() <= 0.1 < free.predict_interval(X)[near].max()
+    assert np.array_equal(held.predict_interval(X)[~near], np.clip(free.predict_interval(X)[~near], -8 / 3, None))
+    X[near, 2] = np.nan  # without a score nothing is known of its room
+    assert np.array_equal(held.predict_interval(X)[near], free.predict_interval(X)[near])
+
+
 @pytest.mark.parametrize("argument", ["history", "details"])
 @pytest.mark.parametrize("column", [2, -1, "nfl"])
 def test_a_column_that_is_not_there_is_named(argument: str, column: object) -> None:

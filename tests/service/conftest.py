@@ -93,7 +93,7 @@ def small_contents() -> Contents:
         fitted=model.model_,
         boosters=model.booster_json_,
         applicability=fit_applicability(rows, range(len(COLUMNS)), folds),
-        importance=(1.0 / len(COLUMNS),) * len(COLUMNS),
+        importance=((1.0 / len(COLUMNS),) * len(COLUMNS),),
         statement=STATEMENT,
         card={
             "cohort": {"name": "synthetic <table>", "simulated": True, "patients": len(rows)},
