@@ -1,7 +1,7 @@
 """Two sets of forecasts of the same patients: how much their figures differ, and how sure that is.
 
 Intervals come from a bootstrap that draws patients, all visits of a patient together. Models are not refitted in
-it, so the chance of a fit is not in the intervals.
+it, so the chance of a fit is not in them: `widened` adds it, from how much the folds of a cross-validation differ.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import t as student_t
 
 from training.metrics import Forecasts
 
@@ -31,6 +32,29 @@ class Difference:
     def clear(self) -> bool:
         """Whether the interval leaves zero out."""
         return self.lower > 0 or self.upper < 0
+
+
+def widened(found: Difference, by_fold: ArrayLike) -> Difference:
+    """The difference with the wider of its bootstrap interval and that of a corrected t-test over folds.
+
+    Each fold has models of its own, so what folds differ by holds the chance of a fit; folds share training rows,
+    for which the variance is corrected (Nadeau and Bengio 2003, 10.1023/A:1024068626366, n2/n1 = 1/(k - 1)).
+
+    Args:
+        found: the difference over all rows. by_fold: the same in each of k >= 2 folds, (k,).
+
+    >>> widened(Difference(0.0, -0.1, 0.1), [-1.0, 1.0]).upper.__round__(2)
+    22.01
+    >>> widened(Difference(0.0, -0.1, 0.1), [0.0, 0.0, 0.0])
+    Difference(estimate=0.0, lower=-0.1, upper=0.1)
+    """
+    folds = np.asarray(by_fold, np.float64)
+    count = len(folds)
+    spread = float(np.sqrt((1.0 / count + 1.0 / (count - 1)) * folds.var(ddof=1)))
+    half = float(student_t.ppf(0.5 + LEVEL / 2.0, count - 1)) * spread
+    return Difference(
+        found.estimate, min(found.lower, found.estimate - half), max(found.upper, found.estimate + half)
+    )
 
 
 def patient_draws(patient: ArrayLike, resamples: int, seed: int) -> Floats:

@@ -2,8 +2,8 @@
 
 Two questions. What does a marker add to what is already there (a ladder, from the clinical picture up)? And what is
 lost when it alone is taken away from everything? Where only some markers are asked about, a third: what is lost
-when those are taken away together? Differences are paired by patient; their intervals come from a bootstrap of
-patients. Models are not refitted in it, so the chance of a fit is not in the intervals.
+when those are taken away together? Differences are paired by patient; their intervals hold the chance of the
+patients (a bootstrap) and of the fits (how much folds differ), see `training.paired`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from model.distribution import band_of
 from training.evaluation import MODEL, Evaluation, evaluate
 from training.examples import Examples
 from training.fit import regressor_for
-from training.paired import RESAMPLES, Difference, difference, figures, patient_draws
+from training.metrics import Forecasts, metrics
+from training.paired import RESAMPLES, Difference, difference, figures, patient_draws, widened
 from training.progress import Progress, silent
 
 MARKERS: dict[str, tuple[str, ...]] = {
@@ -58,7 +59,8 @@ class Comparison:
             f"{abs(width.estimate):.1%} (change {width.lower:+.1%} to {width.upper:+.1%}) and changes the RMSE by "
             f"{rmse.estimate:+.4f} points/month ({rmse.lower:+.4f} to {rmse.upper:+.4f})"
         )
-        return told + ("." if rmse.clear else "; for the RMSE, that cannot be told from no change.")
+        unclear = " and the ".join(name for name, each in (("width", width), ("RMSE", rmse)) if not each.clear)
+        return told + (f"; for the {unclear}, that cannot be told from no change." if unclear else ".")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,8 @@ def _compare(
     before, after = (
         figures(found.observed, found.forecasts[MODEL], examples.patient, draws) for found in (without, with_it)
     )
+    folds = [(_in_fold(without, fold), _in_fold(with_it, fold)) for fold in np.unique(without.folds)]
+    relative = difference(after["interval_width"] / before["interval_width"] - 1.0)
     at = [examples.matrix.columns.index(column) for column in columns]
     having = ~np.isnan(examples.X[:, at]).all(axis=1)
     bands = [band_of(found.forecasts[MODEL].rate) for found in (without, with_it)]
@@ -199,7 +203,17 @@ def _compare(
         joins=joins,
         patients=len(np.unique(examples.patient[having])),
         examples=int(having.sum()),
-        differences={key: difference(after[key] - before[key]) for key in before},
-        relative_width=difference(after["interval_width"] / before["interval_width"] - 1.0),
+        differences={
+            key: widened(difference(after[key] - before[key]), [b[key] - a[key] for a, b in folds])
+            for key in before
+        },
+        relative_width=widened(relative, [b["interval_width"] / a["interval_width"] - 1.0 for a, b in folds]),
         band_changes=float(np.mean(bands[0] != bands[1])),
     )
+
+
+def _in_fold(evaluation: Evaluation, fold: int) -> dict[str, float]:
+    """The metrics of one fold's rows."""
+    found, rows = evaluation.forecasts[MODEL], evaluation.folds == fold
+    part = Forecasts(found.rate[rows], found.interval[rows], found.coverage)
+    return metrics(evaluation.observed[rows], part)

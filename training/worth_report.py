@@ -30,7 +30,7 @@ def as_text(worth: Worth, cohort: str, *, simulated: bool) -> str:
     width = max(len(name) for name in worth.overall) + 2
     lines = [f"What each marker is worth in {cohort} (cross-validated; differences paired by patient)"]
     lines += [
-        "Intervals come from resampled patients; the models are not refitted, so read small changes with care."
+        "95 % intervals: the wider of what resampled patients and what the fits of different folds leave open."
     ]
     lines += [SIMULATED] if simulated else []
     lines += ["", " " * width + "".join(f"{heading:>10}" for _, heading in SETS)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.metrics import Forecasts
-from training.paired import difference, figures, patient_draws
+from training.paired import Difference, difference, figures, patient_draws, widened
 
 
 def test_the_bootstrap_draws_patients() -> None:
@@ -33,3 +33,13 @@ def test_a_difference_is_clear_when_its_interval_leaves_zero_out() -> None:
     assert (made.estimate, made.clear) == (-1.0, True)
     assert made.lower == pytest.approx(np.quantile(np.linspace(-2.0, -0.5, 101), 0.025))
     assert not difference(np.array([-1.0, *np.linspace(-2.0, 0.5, 101)])).clear
+
+
+def test_folds_widen_an_interval_by_the_corrected_t_test_and_never_narrow_it() -> None:
+    """By hand: variance 1 over 5 folds, (1/5 + 1/4) of it; t with 4 degrees of freedom is 2.776 at 97.5 %."""
+    folds = np.array([-1.0, -1.0, 0.0, 1.0, 1.0])
+    made = widened(Difference(0.5, 0.4, 0.6), folds)
+    half = 2.7764451 * np.sqrt(0.45 * 1.0)
+    assert (made.lower, made.upper) == pytest.approx((0.5 - half, 0.5 + half))
+    assert not made.clear
+    assert widened(Difference(0.5, -9.0, 9.0), folds) == Difference(0.5, -9.0, 9.0)
