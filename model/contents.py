@@ -183,7 +183,13 @@ def _situation_to_json(situation: Situation) -> dict[str, object]:
     scale = situation.scale
     return {
         "location": [{"kind": part.kind, "weight": part.weight} for part in situation.location],
-        "error": {"constant": scale.constant, "floor": scale.floor, "varies": scale.tables is not None},
+        "error": {
+            "constant": scale.constant,
+            "floor": scale.floor,
+            "slope": scale.slope,
+            "centre": scale.centre,
+            "trees": scale.tables is not None,
+        },
     }
 
 
@@ -206,9 +212,9 @@ def _scale_model(table: Mapping[str, object], tables: Source | None) -> ScaleMod
     constant, floor = _number(table["constant"]), _number(table["floor"])
     if constant <= 0 or floor <= 0:
         raise ValueError("an error that is not above 0")
-    if isinstance(tables, Copula) or (tables is not None) != table["varies"]:
+    if isinstance(tables, Copula) or (tables is not None) != table["trees"]:
         raise ValueError(f"an error {dict(table)} that tables.npz does not have")
-    return ScaleModel(constant, floor, tables)
+    return ScaleModel(constant, floor, tables, _number(table["slope"]), _number(table["centre"]))
 
 
 def _check_widths(

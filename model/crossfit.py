@@ -85,8 +85,9 @@ def fit_scale(
 ) -> tuple[ScaleModel, bytes | None, Floats]:
     """The scale model, its booster if it has one, and the out-of-fold scale of each row.
 
-    Chosen among the constant and the trees of `SCALE_SETTINGS` on the absolute residuals by Laplace likelihood out
-    of fold: least log(scale) + |residual| / scale (a Laplace scale is the mean absolute value).
+    Chosen among the constant, a line in the location, and the trees of `SCALE_SETTINGS`, all of absolute residuals,
+    by Laplace likelihood out of fold: least log(scale) + |residual| / scale (a Laplace scale is the mean absolute
+    value).
 
     Args:
         X: (n, p).
@@ -99,20 +100,36 @@ def fit_scale(
     errors = np.abs(y - location)
     mean_error = float(np.average(errors, weights=weight))
     constant = mean_error if mean_error > 0 else 1.0  # without any error every scale says the same
-    same = ScaleModel(constant, _FLOOR_SHARE * constant, None)
+    floor = _FLOOR_SHARE * constant
+    same = ScaleModel(constant, floor, None)
     if len(y) < _MIN_ROWS or mean_error == 0:
         return same, None, np.full(len(y), constant)
-    inputs = np.concatenate([X, location[:, None]], axis=1)
+    chosen, booster, scales = same, None, np.full(len(y), constant)
     loss = _laplace_loss(_mean_of_other_folds(errors, weight, folds), errors, weight)
-    chosen: tuple[BoosterSettings, Floats] | None = None
+
+    def line(rest: Mask, held_out: Mask) -> Floats:
+        return _line(location[rest], errors[rest], weight[rest], floor).scale(X[held_out], location[held_out])
+
+    varying = cross_fitted(line, folds, np.ones(len(y), np.bool_))
+    if (loss_of_line := _laplace_loss(varying, errors, weight)) < loss:
+        loss, chosen, scales = loss_of_line, _line(location, errors, weight, floor), varying
+    inputs = np.concatenate([X, location[:, None]], axis=1)
     for settings in SCALE_SETTINGS:
-        varying = np.maximum(out_of_fold(inputs, errors, weight, folds, settings, seed=seed), same.floor)
+        varying = np.maximum(out_of_fold(inputs, errors, weight, folds, settings, seed=seed), floor)
         if (loss_of_trees := _laplace_loss(varying, errors, weight)) < loss:
-            loss, chosen = loss_of_trees, (settings, varying)
-    if chosen is None:
-        return same, None, np.full(len(y), constant)
-    booster = fit_booster(inputs, errors, weight, chosen[0], seed=seed)
-    return ScaleModel(constant, same.floor, TreeTables.from_booster_json(booster)), booster, chosen[1]
+            loss, scales = loss_of_trees, varying
+            booster = fit_booster(inputs, errors, weight, settings, seed=seed)
+            chosen = ScaleModel(constant, floor, TreeTables.from_booster_json(booster))
+    return chosen, booster, scales
+
+
+def _line(location: Floats, errors: Floats, weight: Floats, floor: float) -> ScaleModel:
+    """Least squares of absolute residuals on the location."""
+    centre, constant = float(np.average(location, weights=weight)), float(np.average(errors, weights=weight))
+    away = location - centre
+    spread = float(weight @ away**2)
+    slope = float(weight @ (away * errors)) / spread if spread > 0.0 else 0.0
+    return ScaleModel(max(constant, floor), floor, None, slope, centre)
 
 
 def _mean_of_other_folds(values: Floats, weight: Floats, folds: Folds) -> Floats:

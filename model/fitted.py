@@ -48,19 +48,31 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class ScaleModel:
-    """The expected absolute error of the location, in points/month: by trees, or the same for everybody.
+    """The expected absolute error of the location, in points/month: by trees, or a line in the location.
 
-    The trees read the features and, as one more column, the location: fast progressors vary more.
+    Fast progressors vary more. The trees read the features and, as one more column, the location.
+
+    >>> line, no_columns = ScaleModel(0.4, 0.1, None, slope=0.5, centre=0.8), np.empty((3, 0))
+    >>> line.scale(no_columns, np.array([-5.0, 0.8, 1.2])).tolist()
+    [0.1, 0.4, 0.6]
     """
 
     constant: float  # mean absolute out-of-fold residual
-    floor: float  # what the trees may not go below
-    tables: TreeTables | None  # over p + 1 columns; None where trees did not beat the constant
+    floor: float  # what neither trees nor line may go below
+    tables: TreeTables | None  # over p + 1 columns; None where trees did not beat the line
+    slope: float = 0.0  # of the line, 0 where it did not beat the constant
+    centre: float = 0.0  # mean location, where the line passes through the constant
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is the same for everybody."""
+        return self.tables is None and self.slope == 0.0
 
     def scale(self, rows: Rows, location: Floats) -> Floats:
         """(n,), positive, for rows (n, p) and their location (n,)."""
         if self.tables is None:
-            return np.full(len(rows), self.constant)
+            line: Floats = np.maximum(self.constant + self.slope * (location - self.centre), self.floor)
+            return line
         units = self.tables.estimate(np.concatenate([rows, location[:, None]], axis=1))
         scale: Floats = np.maximum(self.tables.unit * units, self.floor)
         return scale

@@ -159,7 +159,7 @@ class ProgressionRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             for situation, each in zip(SITUATIONS, learnt, strict=False)
             for part, booster in each.boosters.items()
         }
-        self.scale_is_constant_ = all("scale" not in each.boosters for each in learnt)
+        self.scale_is_constant_ = all(each.situation.scale.is_constant for each in learnt)
 
     def predict(self, X: ArrayLike) -> Floats:
         """The rate of each row of X (n, p), (n,) points/month: the location of its distribution."""

@@ -15,6 +15,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from model.crossfit import fit_scale, grouped_folds
+from model.fitted import ScaleModel
 from model.regressor import ProgressionRegressor
 from model.tables import TreeTables
 
@@ -186,20 +187,37 @@ def test_a_weight_of_nothing_leaves_the_row_out() -> None:
     assert len(zeroed.model_.situations[0].residuals) == kept.sum()
 
 
-def test_the_scale_is_constant_unless_trees_beat_it() -> None:
+def scales(noise: np.ndarray, X: np.ndarray, location: np.ndarray) -> tuple[ScaleModel, bytes | None, np.ndarray]:
+    folds = grouped_folds(np.arange(len(X)), 5, seed=0)
+    return fit_scale(X, location, location + noise, np.ones(len(X)), folds)
+
+
+def test_the_scale_is_constant_unless_something_beats_it() -> None:
     rng = np.random.default_rng(11)
     X, location = rng.normal(size=(500, 4)), np.zeros(500)
     noise = rng.normal(size=500)
-    folds = grouped_folds(np.arange(500), 5, seed=0)
-    even, even_booster, _ = fit_scale(X, location, noise, np.ones(500), folds)
-    assert even.tables is None
+    even, even_booster, _ = scales(noise, X, location)
+    assert even.is_constant
     assert even_booster is None
     assert even.constant == pytest.approx(np.abs(noise).mean())
-    uneven, uneven_booster, scales = fit_scale(X, location, noise * np.exp(X[:, 0]), np.ones(500), folds)
+    uneven, uneven_booster, found = scales(noise * np.exp(X[:, 0]), X, location)
     assert uneven.tables is not None
     assert uneven_booster is not None
-    assert scales.min() >= uneven.floor > 0
+    assert found.min() >= uneven.floor > 0
     assert uneven.scale(X * 100, location).min() >= uneven.floor
+
+
+def test_where_errors_grow_with_the_rate_the_scale_is_a_line() -> None:
+    """Noise in proportion to the location: mean absolute error 0.3 sqrt(2 / pi) of it, found from 150 rows."""
+    rng = np.random.default_rng(12)
+    location = rng.uniform(0.4, 2.0, 150)
+    made, booster, _ = scales(0.3 * location * rng.normal(size=150), rng.normal(size=(150, 10)), location)
+    assert made.tables is None
+    assert booster is None
+    assert not made.is_constant
+    asked = np.array([0.5, 1.0, 1.8])
+    np.testing.assert_allclose(made.scale(np.empty((3, 10)), asked), 0.3 * np.sqrt(2 / np.pi) * asked, rtol=0.25)
+    assert made.scale(np.empty((1, 10)), np.array([-9.0])) == made.floor
 
 
 def test_small_cohorts_have_a_constant_scale() -> None:
