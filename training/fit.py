@@ -40,8 +40,8 @@ def regressor_for(matrix: DesignMatrix, seed: int) -> ProgressionRegressor:
     """An unfitted regressor that knows what is known of the columns.
 
     Directions, what is history, which are items of a total; and that a slope over at least three months, as every
-    outcome is, cannot take the score below 0 (none of 11,842 outcomes of PRO-ACT does; over twelve months 9 % do,
-    because those who die earlier have outcomes too).
+    outcome is, cannot take the score below 0 (benchmarks/bounds.py: none of 11,842 outcomes of PRO-ACT does; over
+    twelve months 9 % would, for the visits of fast patients end earlier).
     """
     score_range = None
     if matrix.scale in matrix.columns:
