@@ -281,7 +281,7 @@ def test_tables_that_are_no_archive(folder: Path, data: bytes) -> None:
 
 def test_an_archive_that_unpacks_without_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     unpacked = 20 * 2**20
-    monkeypatch.setattr("model.contents.LARGEST_TABLES", unpacked)  # a gigabyte takes long to make
+    monkeypatch.setattr("model.fitted_files.LARGEST_TABLES", unpacked)  # a gigabyte takes long to make
     load_pack(folder)
     buffer = io.BytesIO()
     with np.load(folder / "tables.npz") as archive:
