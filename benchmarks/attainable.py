@@ -7,6 +7,9 @@ their enrolment. Its share of the attainable gain is (MSE mean - MSE model) / (M
 the true rate of all fresh patients, those who later left or died among them; "mean" is the mean of the slopes that
 the model was trained on. Trees and copula alone are parts of the same fit.
 
+"of slopes" is the same share against the slopes that were then observed: the oracle knows nothing of who will stay
+long enough to have one, so there a model may come nearer than against the true rates of all.
+
 Intervals are of an observed slope, which is the true rate and the noise of some scores. So they are held to the
 slopes that the fresh patients then had (those who stayed long enough), beside the oracle's distribution with the
 noise of each such slope; and to the true rates, which lie in them more often. Coverage by group is over all draws.
@@ -18,7 +21,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -43,6 +46,11 @@ from training.worth import MARKERS
 FRESH_SEED = 990_000
 COVERAGE = 0.9
 NOISE = ndtri((np.arange(15) + 0.5) / 15)  # a normal distribution as 15 points of equal weight
+COLUMNS = (
+    *("share", "trees", "copula", "of slopes", "cover slope", "score/best", "cover true", "score/best"),
+    *("rows", "columns", "seconds"),
+)
+WIDTH = 12
 FEWEST = 500  # patients in a pattern of missing markers that is judged by itself
 
 
@@ -81,7 +89,7 @@ def main() -> None:
 
 def several(number: int, draws: int, fresh: Fresh) -> None:
     print(f"\n{number} patients")
-    print("draw  share  trees copula   cover slope  score/oracle's   cover true  score/oracle's   rows  columns  s")
+    print(f"{'':4}" + "".join(f"{name:>{WIDTH}}" for name in COLUMNS))
     found, inside = [], []
     for seed in range(draws):
         examples = simulated(number, seed)
@@ -90,28 +98,28 @@ def several(number: int, draws: int, fresh: Fresh) -> None:
         seconds = perf_counter() - start
         X = examples.matrix.rows(fresh.records)
         interval = regressor.predict_interval(X, COVERAGE)
-        row = [share(estimates, examples, fresh) for estimates in parts(regressor, X)]
         told = ~np.isnan(fresh.slope)
+        row = [share(fresh.true, examples.y.mean(), estimates, fresh.oracle) for estimates in parts(regressor, X)]
+        row.append(share(fresh.slope[told], examples.y.mean(), regressor.predict(X)[told], fresh.oracle[told]))
         for observed, ours, best in (
             (fresh.slope[told], interval[told], fresh.slope_interval[told]),
             (fresh.true, interval, fresh.true_interval),
         ):
             row += [covered(observed, ours).mean(), score(observed, ours) / score(observed, best)]
-        print(
-            "{:4}  {:.3f}  {:.3f}  {:.3f}         {:.3f}           {:.3f}        {:.3f}           {:.3f}".format(
-                seed, *row
-            )
-            + f"  {len(examples.y):5}  {len(examples.matrix.columns):7}  {seconds:.0f}",
-            flush=True,
-        )
+        row += [len(examples.y), len(examples.matrix.columns), seconds]
+        print(line(str(seed), row), flush=True)
         found.append(row)
         bands = band_of(regressor.predict(X))
         groups = {f"predicted {band}": bands == at for at, band in enumerate(BANDS)} | dict(fresh.groups)
         inside.append({name: held_to(interval, fresh, these) for name, these in groups.items()})
-    print("med.  " + "  ".join(f"{value:.3f}" for value in np.median(found, axis=0)))
+    print(line("med.", np.median(found, axis=0)))
     for name in inside[0]:
         slope, true = np.nanmean([each[name] for each in inside], axis=0)
         print(f"  {name:60} {slope:.3f} of slopes, {true:.3f} of true rates")
+
+
+def line(name: str, row: Sequence[float]) -> str:
+    return f"{name:4}" + "".join(f"{value:{WIDTH}.{0 if value > 50 else 3}f}" for value in row)
 
 
 def held_to(interval: np.ndarray, fresh: Fresh, these: np.ndarray) -> tuple[float, float]:
@@ -136,10 +144,8 @@ def parts(regressor: ProgressionRegressor, X: np.ndarray) -> Iterator[np.ndarray
         yield estimates
 
 
-def share(estimates: np.ndarray, examples: Examples, fresh: Fresh) -> float:
-    mean, model, oracle = (
-        float(np.mean((fresh.true - each) ** 2)) for each in (examples.y.mean(), estimates, fresh.oracle)
-    )
+def share(rates: np.ndarray, mean_rate: float, estimates: np.ndarray, best: np.ndarray) -> float:
+    mean, model, oracle = (float(np.mean((rates - each) ** 2)) for each in (mean_rate, estimates, best))
     return (mean - model) / (mean - oracle)
 
 

@@ -230,7 +230,7 @@ def reference(sizes: list[int], draws: int) -> None:
             rows = rows_of(examples.X, examples, Columns(matrix.directions, matrix.history, matrix.details))
             X = matrix.rows(fresh.records)
             for name, variant in VARIANTS.items():
-                shares[name].append(attainable.share(variant(rows)(X), examples, fresh))
+                shares[name].append(attainable.share(fresh.true, examples.y.mean(), variant(rows)(X), fresh.oracle))
         print(f"\n{number} patients, share of the attainable gain at {FRESH} fresh patients: median, draws")
         for name, found in shares.items():
             print(f"{name:42} {np.median(found):.3f}   {' '.join(f'{each:.3f}' for each in found)}", flush=True)

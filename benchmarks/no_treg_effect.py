@@ -1,12 +1,12 @@
 """How often `tregcast evaluate` finds what is not there: cohorts in which Tregs have nothing to do with the rate.
 
-    python benchmarks/no_treg_effect.py [--draws 20] [--patients 300] [--with-effect]
+    python benchmarks/no_treg_effect.py [--draws 20] [--patients 300] [--with-effect] [--together]
 
 Simulated cohorts without a Treg effect (with one, for contrast), seeds 0, 1, 2 ... Each is given to what `tregcast
 evaluate --only treg` runs. Five comparisons: what the Treg count adds on the ladder and what Treg suppression adds
-above it, what each adds to everything else, and what both add. A row a draw: the change of the RMSE in points/month
-with its 95 % interval, * where it leaves zero out. Then, for every figure of the report, the draws whose interval
-holds zero, and those in which it lies wholly below or above.
+above it, what each adds to everything else, and what both add (with --together just this). A row a draw: the change
+of the RMSE in points/month with its 95 % interval, * where it leaves zero out. Then, for every figure of the report,
+the draws whose interval holds zero, and those in which it lies wholly below or above.
 
 An interval that kept its word would hold the true change in 19 draws of 20. Without an effect that change is not
 quite zero either: columns that say nothing cost a fit something, and a CD4+ count, part of the Treg count here,
@@ -26,7 +26,7 @@ import numpy as np
 from training.cohort import read_cohort
 from training.examples import examples_of
 from training.reference_cohort import simulate
-from training.worth import Difference, markers_like, worth
+from training.worth import Difference, markers_like, worth, worth_together
 
 TREGS = markers_like(["treg"])
 WIDTH = 31  # of a column
@@ -37,6 +37,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=20)
     parser.add_argument("--patients", type=int, default=300)
     parser.add_argument("--with-effect", action="store_true")
+    parser.add_argument("--together", action="store_true")
     asked = parser.parse_args()
     print(
         f"{asked.draws} cohorts of {asked.patients} patients, {'with' if asked.with_effect else 'no'} Treg effect"
@@ -44,7 +45,7 @@ def main() -> None:
     draws = []
     for seed in range(asked.draws):
         start = perf_counter()
-        found = compared(asked.patients, seed, treg_effect=asked.with_effect)
+        found = compared(asked.patients, seed, treg_effect=asked.with_effect, together=asked.together)
         if not draws:
             print("\nchange of the RMSE\n    " + "".join(f"{name:{WIDTH}}" for name in found) + " seconds")
         row = "".join(f"{told(differences['rmse']):{WIDTH}}" for differences in found.values())
@@ -56,16 +57,20 @@ def main() -> None:
             counted([found[name][key] for found in draws], key)
 
 
-def compared(patients: int, seed: int, *, treg_effect: bool) -> dict[str, Mapping[str, Difference]]:
+def compared(patients: int, seed: int, *, treg_effect: bool, together: bool) -> dict[str, Mapping[str, Difference]]:
     """What Tregs change in one cohort: differences by figure of the report, by comparison."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "cohort.parquet"
         simulate(patients, seed, treg_effect=treg_effect).to_parquet(file)
-        found = worth(examples_of(read_cohort(file)), only=TREGS)
-    assert found.together is not None
-    comparisons = {f"+ {each.marker}": each for each in found.ladder}
-    comparisons |= {f"all others + {each.marker}": each for each in found.left_out}
-    comparisons["all others + both"] = found.together
+        examples = examples_of(read_cohort(file))
+    if together:
+        comparisons = {"all others + both": worth_together(examples, TREGS)}
+    else:
+        found = worth(examples, only=TREGS)
+        assert found.together is not None
+        comparisons = {f"+ {each.marker}": each for each in found.ladder}
+        comparisons |= {f"all others + {each.marker}": each for each in found.left_out}
+        comparisons["all others + both"] = found.together
     return {name: {**each.differences, "relative_width": each.relative_width} for name, each in comparisons.items()}
 
 

@@ -19,7 +19,8 @@ Folds = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 CLEARLY = 2.0  # standard errors
-PRIOR_MEAN, PRIOR_SD = 1.0, 0.15  # of the copula's weight: how the parts are expected to share
+COMPLETE = 0.5  # weight that the copula is expected to deserve in a complete table; more by what share is missing
+PRIOR_SD = 0.2  # of the weight around that
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +84,7 @@ def fit_location(sample: Sample, settings: BoosterSettings, columns: Columns, *,
     if found is None:
         return Location((Part(1.0, tables),), booster, by_trees)
     by_copula, left_out = found
-    share = share_of_second(y[own], by_trees, by_copula, weight[own])
+    share = share_of_second(y[own], by_trees, by_copula, weight[own], expected_share(X[own]))
     parts: list[Part] = []
     if share < 1.0:
         parts.append(Part(1.0 - share, tables))
@@ -95,22 +96,35 @@ def fit_location(sample: Sample, settings: BoosterSettings, columns: Columns, *,
     return Location(tuple(parts), booster if share < 1.0 else None, estimates)
 
 
-def share_of_second(y: Floats, first: Floats, second: Floats, weight: Floats) -> float:
+def expected_share(X: Floats) -> float:
+    """The weight of the copula to expect: a half in a complete table, up to 1 where half is missing.
+
+    >>> expected_share(np.array([[1.0, np.nan, np.nan], [2.0, 1.0, np.nan]]))
+    0.75
+    """
+    there = ~np.isnan(X)
+    inputs = there.any(axis=0)
+    missing = 1.0 - float(there[:, inputs].mean()) if inputs.any() else 0.0
+    return min(COMPLETE + missing, 1.0)
+
+
+def share_of_second(y: Floats, first: Floats, second: Floats, weight: Floats, expected: float) -> float:
     """The weight of the second of two estimates that leaves the least squared error, in whole steps of 1/64.
 
-    A small sample says little of it, so it is drawn towards 1 as a normal prior of SD 0.15 would; from 0 to 1.
+    A small sample says little of it, so it is drawn to what is expected as a normal prior of SD 0.2 would do; from
+    0 to 1.
 
     >>> y = np.linspace(-1, 1, 400)
-    >>> share_of_second(y, y, np.zeros(400), np.ones(400))
-    0.09375
-    >>> share_of_second(y, y, y, np.ones(400))
-    1.0
+    >>> share_of_second(y, y, np.zeros(400), np.ones(400), expected=0.5)
+    0.0
+    >>> share_of_second(y, y, y, np.ones(400), expected=0.75)
+    0.75
     """
-    apart, left = second - first, y - (1.0 - PRIOR_MEAN) * first - PRIOR_MEAN * second
+    apart, left = second - first, y - (1.0 - expected) * first - expected * second
     gain, size = float(weight @ (apart * left)), float(weight @ apart**2)
     noise = float(weight @ left**2) / float(weight.sum())
     pull = noise / PRIOR_SD**2
-    share = PRIOR_MEAN + (gain / (size + pull) if size > 0.0 else 0.0)
+    share = expected + (gain / (size + pull) if size > 0.0 else 0.0)
     return float(np.clip(np.rint(share * WEIGHT_STEPS), 0, WEIGHT_STEPS)) / WEIGHT_STEPS
 
 

@@ -119,10 +119,7 @@ def worth(
     def evaluated(name: str) -> Evaluation:
         columns = sets[name]
         if columns not in evaluations:
-            part = _only(examples, columns)
-            evaluations[columns] = evaluate(
-                part, lambda: regressor_for(part.matrix, seed), n_folds=n_folds, seed=seed
-            )
+            evaluations[columns] = _evaluated(_only(examples, columns), n_folds, seed)
             progress(f"{name}: {len(columns)} features")
         overall[name] = evaluations[columns].overall[MODEL]
         return evaluations[columns]
@@ -149,6 +146,18 @@ def worth(
         evaluated(everything)
     absent = tuple(marker for marker in MARKERS if marker not in present and (only is None or marker in only))
     return Worth(tuple(ladder), tuple(left_out), together, absent, overall)
+
+
+def worth_together(
+    examples: Examples, markers: Sequence[str], *, n_folds: int = 5, seed: int = 0, resamples: int = RESAMPLES
+) -> Comparison:
+    """What some markers together add to everything else: the last comparison of `worth` with ``only``, alone."""
+    gone = {column for marker in markers for column in _columns(examples.matrix, marker)}
+    columns = tuple(column for column in examples.matrix.columns if column in gone)
+    rest = _only(examples, tuple(column for column in examples.matrix.columns if column not in gone))
+    without, with_it = (_evaluated(each, n_folds, seed) for each in (rest, examples))
+    draws = patient_draws(examples.patient, resamples, seed)
+    return _compare(" and ".join(markers), "everything else", examples, columns, without, with_it, draws)
 
 
 def _joined(before: Sequence[str], shown: bool) -> str:
@@ -179,6 +188,10 @@ def _only(examples: Examples, columns: tuple[str, ...]) -> Examples:
     at = [examples.matrix.columns.index(column) for column in columns]
     matrix = DesignMatrix(columns, examples.matrix.scale)
     return Examples(matrix, examples.X[:, at], examples.y, examples.standard_error, examples.patient, examples.site)
+
+
+def _evaluated(examples: Examples, n_folds: int, seed: int) -> Evaluation:
+    return evaluate(examples, lambda: regressor_for(examples.matrix, seed), n_folds=n_folds, seed=seed)
 
 
 def _compare(

@@ -56,15 +56,16 @@ def test_the_share_is_the_penalised_least_squares_one() -> None:
     rng = np.random.default_rng(4)
     y = rng.normal(size=200)
     first, second = 0.3 * y + 0.3 * rng.normal(size=200), 0.2 * y + 0.2 * rng.normal(size=200)
-    for a, b in ((first, second), (second, first)):
-        noise = np.mean((y - b) ** 2)
+    for expected in (0.5, 0.8, 1.0):
+        noise = np.mean((y - (1 - expected) * first - expected * second) ** 2)
 
-        def loss(share: float, a: np.ndarray = a, b: np.ndarray = b, noise: float = noise) -> float:
-            errors = y - (1 - share) * a - share * b
-            return float(errors @ errors + noise * (share - 1.0) ** 2 / 0.15**2)
+        def loss(share: float, expected: float = expected, noise: float = noise) -> float:
+            errors = y - (1 - share) * first - share * second
+            return float(errors @ errors + noise * (share - expected) ** 2 / 0.2**2)
 
         best = minimize_scalar(loss, bounds=(0, 1), method="bounded").x
-        assert share_of_second(y, a, b, np.ones(200)) == pytest.approx(best, abs=0.5 / WEIGHT_STEPS + 1e-6)
+        found = share_of_second(y, first, second, np.ones(200), expected)
+        assert found == pytest.approx(best, abs=0.5 / WEIGHT_STEPS + 1e-6)
 
 
 def test_the_residuals_are_of_the_blend_out_of_fold() -> None:
