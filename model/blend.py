@@ -19,8 +19,9 @@ Folds = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 CLEARLY = 2.0  # standard errors
-COMPLETE = 0.5  # weight that the copula is expected to deserve in a complete table; more by what share is missing
-PRIOR_SD = 0.2  # of the weight around that
+COMPLETE = 0.5  # weight that the copula is expected to deserve in a complete table
+ALL_AT = 1.0 / 3.0  # share of missing cells from which it is expected to deserve all
+PRIOR_SD = 0.15  # of the weight around that
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,26 +98,26 @@ def fit_location(sample: Sample, settings: BoosterSettings, columns: Columns, *,
 
 
 def expected_share(X: Floats) -> float:
-    """The weight of the copula to expect: a half in a complete table, up to 1 where half is missing.
+    """The weight of the copula to expect: a half in a complete table, all where a third of it is missing.
 
-    >>> expected_share(np.array([[1.0, np.nan, np.nan], [2.0, 1.0, np.nan]]))
+    >>> expected_share(np.array([[1.0, 3.0], [2.0, 1.0], [4.0, np.nan]]))
     0.75
     """
     there = ~np.isnan(X)
     inputs = there.any(axis=0)
     missing = 1.0 - float(there[:, inputs].mean()) if inputs.any() else 0.0
-    return min(COMPLETE + missing, 1.0)
+    return min(COMPLETE + (1.0 - COMPLETE) * missing / ALL_AT, 1.0)
 
 
 def share_of_second(y: Floats, first: Floats, second: Floats, weight: Floats, expected: float) -> float:
     """The weight of the second of two estimates that leaves the least squared error, in whole steps of 1/64.
 
-    A small sample says little of it, so it is drawn to what is expected as a normal prior of SD 0.2 would do; from
+    A small sample says little of it, so it is drawn to what is expected as a normal prior of SD 0.15 would do; from
     0 to 1.
 
     >>> y = np.linspace(-1, 1, 400)
     >>> share_of_second(y, y, np.zeros(400), np.ones(400), expected=0.5)
-    0.0
+    0.015625
     >>> share_of_second(y, y, y, np.ones(400), expected=0.75)
     0.75
     """

@@ -61,7 +61,7 @@ def test_the_share_is_the_penalised_least_squares_one() -> None:
 
         def loss(share: float, expected: float = expected, noise: float = noise) -> float:
             errors = y - (1 - share) * first - share * second
-            return float(errors @ errors + noise * (share - expected) ** 2 / 0.2**2)
+            return float(errors @ errors + noise * (share - expected) ** 2 / 0.15**2)
 
         best = minimize_scalar(loss, bounds=(0, 1), method="bounded").x
         found = share_of_second(y, first, second, np.ones(200), expected)
