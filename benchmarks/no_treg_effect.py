@@ -26,7 +26,7 @@ import numpy as np
 from training.cohort import read_cohort
 from training.examples import examples_of
 from training.reference_cohort import simulate
-from training.worth import Difference, markers_like, worth, worth_together
+from training.worth import Difference, markers_like, worth
 
 TREGS = markers_like(["treg"])
 WIDTH = 31  # of a column
@@ -62,15 +62,11 @@ def compared(patients: int, seed: int, *, treg_effect: bool, together: bool) -> 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "cohort.parquet"
         simulate(patients, seed, treg_effect=treg_effect).to_parquet(file)
-        examples = examples_of(read_cohort(file))
-    if together:
-        comparisons = {"all others + both": worth_together(examples, TREGS)}
-    else:
-        found = worth(examples, only=TREGS)
-        assert found.together is not None
-        comparisons = {f"+ {each.marker}": each for each in found.ladder}
-        comparisons |= {f"all others + {each.marker}": each for each in found.left_out}
-        comparisons["all others + both"] = found.together
+        found = worth(examples_of(read_cohort(file)), only=TREGS, singly=not together)
+    assert found.together is not None
+    comparisons = {f"+ {each.marker}": each for each in found.ladder}
+    comparisons |= {f"all others + {each.marker}": each for each in found.left_out}
+    comparisons["all others + both"] = found.together
     return {name: {**each.differences, "relative_width": each.relative_width} for name, each in comparisons.items()}
 
 

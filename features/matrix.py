@@ -8,12 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.consistency import ITEMS_ALSFRS, ITEMS_ALSFRS_R
+from features.consistency import COMPLETED_FROM
 from features.derive import SCALE_MAXIMUM, Scale, derive
 from features.feature import Feature, catalogue
 from features.record import PatientRecord
-
-SCALE_ITEMS = {"alsfrs_r_total": ITEMS_ALSFRS_R, "alsfrs_total": ITEMS_ALSFRS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ class DesignMatrix:
         >>> DesignMatrix(("alsfrs_r_total", "alsfrs_speech", "nlr")).details
         (1,)
         """
-        items = {item for total, parts in SCALE_ITEMS.items() if total in self.columns for item in parts}
+        items = {item for total in SCALE_MAXIMUM if total in self.columns for item in COMPLETED_FROM[total]}
         return tuple(at for at, feature in enumerate(self.features) if feature.quantity in items)
 
     def row(self, record: PatientRecord) -> NDArray[np.float64]:

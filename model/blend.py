@@ -89,9 +89,9 @@ def fit_location(sample: Sample, settings: BoosterSettings, columns: Columns, *,
     parts: list[Part] = []
     if share < 1.0:
         parts.append(Part(1.0 - share, tables))
-    kept = _without(X, left_out)
-    copula = fit_copula(kept, y, weight, directions=directions, finest=tables.grid) if share > 0.0 else None
-    if copula is not None:
+    if share > 0.0:
+        copula = fit_copula(_without(X, left_out), y, weight, directions=directions, finest=tables.grid)
+        assert copula is not None, "each fold had one, and all rows are more"
         parts.append(Part(share, copula))
     estimates = (1.0 - share) * by_trees + share * by_copula
     return Location(tuple(parts), booster if share < 1.0 else None, estimates)

@@ -93,6 +93,7 @@ def worth(
     examples: Examples,
     *,
     only: Sequence[str] | None = None,
+    singly: bool = True,
     n_folds: int = 5,
     seed: int = 0,
     resamples: int = RESAMPLES,
@@ -103,6 +104,7 @@ def worth(
     Args:
         examples: the cohort as a design matrix.
         only: the markers to compare, all by default. The ladder is the same; rungs without need are not evaluated.
+        singly: False for just what those asked about are worth together.
         n_folds: outer folds. seed: of folds, fits and resamples. resamples: of patients.
         progress: told when a set of markers is evaluated.
     """
@@ -119,7 +121,10 @@ def worth(
     def evaluated(name: str) -> Evaluation:
         columns = sets[name]
         if columns not in evaluations:
-            evaluations[columns] = _evaluated(_only(examples, columns), n_folds, seed)
+            part = _only(examples, columns)
+            evaluations[columns] = evaluate(
+                part, lambda: regressor_for(part.matrix, seed), n_folds=n_folds, seed=seed
+            )
             progress(f"{name}: {len(columns)} features")
         overall[name] = evaluations[columns].overall[MODEL]
         return evaluations[columns]
@@ -138,26 +143,14 @@ def worth(
 
     ladder = []
     for marker, below, above in zip(present, rungs[:-1], rungs[1:], strict=True):
-        if marker in asked:
+        if marker in asked and singly:
             ladder.append(compared(marker, _joined(present[: present.index(marker)], only is None), below, above))
-    left_out = [lost([marker]) for marker in asked]
+    left_out = [lost([marker]) for marker in asked if singly]
     together = lost(asked) if only is not None and len(asked) > 1 else None
     if not asked:
         evaluated(everything)
     absent = tuple(marker for marker in MARKERS if marker not in present and (only is None or marker in only))
     return Worth(tuple(ladder), tuple(left_out), together, absent, overall)
-
-
-def worth_together(
-    examples: Examples, markers: Sequence[str], *, n_folds: int = 5, seed: int = 0, resamples: int = RESAMPLES
-) -> Comparison:
-    """What some markers together add to everything else: the last comparison of `worth` with ``only``, alone."""
-    gone = {column for marker in markers for column in _columns(examples.matrix, marker)}
-    columns = tuple(column for column in examples.matrix.columns if column in gone)
-    rest = _only(examples, tuple(column for column in examples.matrix.columns if column not in gone))
-    without, with_it = (_evaluated(each, n_folds, seed) for each in (rest, examples))
-    draws = patient_draws(examples.patient, resamples, seed)
-    return _compare(" and ".join(markers), "everything else", examples, columns, without, with_it, draws)
 
 
 def _joined(before: Sequence[str], shown: bool) -> str:
@@ -188,10 +181,6 @@ def _only(examples: Examples, columns: tuple[str, ...]) -> Examples:
     at = [examples.matrix.columns.index(column) for column in columns]
     matrix = DesignMatrix(columns, examples.matrix.scale)
     return Examples(matrix, examples.X[:, at], examples.y, examples.standard_error, examples.patient, examples.site)
-
-
-def _evaluated(examples: Examples, n_folds: int, seed: int) -> Evaluation:
-    return evaluate(examples, lambda: regressor_for(examples.matrix, seed), n_folds=n_folds, seed=seed)
 
 
 def _compare(

@@ -12,7 +12,7 @@ import pytest
 from features.matrix import DesignMatrix
 from features.vocabulary import vocabulary
 from training.examples import Examples
-from training.worth import CLINICAL, EVERYTHING, MARKERS, Worth, markers_like, worth, worth_together
+from training.worth import CLINICAL, EVERYTHING, MARKERS, Worth, markers_like, worth
 from training.worth_report import as_text, plot, write
 
 PATIENTS, VISITS = 240, 2
@@ -97,7 +97,8 @@ def test_markers_asked_about_are_also_taken_away_together(examples: Examples, fo
     part = worth(examples, only=("NfL", "blood count (NLR)"), n_folds=3, resamples=400)
     assert (part.left_out, part.overall[CLINICAL]) == (found.left_out, found.overall[CLINICAL])
     assert part.together is not None
-    assert worth_together(examples, ("blood count (NLR)", "NfL"), n_folds=3, resamples=400) == part.together
+    alone = worth(examples, only=("NfL", "blood count (NLR)"), singly=False, n_folds=3, resamples=400)
+    assert (alone.ladder, alone.left_out, alone.together) == ((), (), part.together)
     assert part.together.patients == PATIENTS
     lost = part.overall[f"+ NfL = {EVERYTHING}"]["rmse"] - part.overall[CLINICAL]["rmse"]
     assert part.together.differences["rmse"].estimate == pytest.approx(lost, abs=1e-12)
