@@ -22,7 +22,7 @@ import attainable
 import numpy as np
 import real_patients
 
-from model.blend import Columns, Sample, fit_location
+from model.blend import LENT_TO_TREES, Columns, Sample, fit_location
 from model.boosting import BoosterSettings, fit_booster
 from model.copula import Copula
 from model.copula_fit import fit_copula
@@ -48,7 +48,8 @@ class Rows:
 
     def part(self, rest: np.ndarray) -> Rows:
         def cut(sample: Sample) -> Sample:
-            return Sample(*(getattr(sample, name)[rest] for name in ("X", "y", "weight", "folds", "own")))
+            rows = {name: getattr(sample, name)[rest] for name in ("X", "y", "weight", "folds", "own")}
+            return replace(sample, **rows)
 
         return replace(self, sample=cut(self.sample), everything=cut(self.everything), error=self.error[rest])
 
@@ -57,9 +58,16 @@ Estimator = Callable[[np.ndarray], np.ndarray]
 Variant = Callable[[Rows], Estimator]
 
 
-def trees(sample: Sample, columns: Columns, seed: int = 0) -> Estimator:
-    settings = BoosterSettings()
-    json = fit_booster(sample.X, sample.y, sample.weight, settings, monotone=columns.directions, seed=seed)
+def trees(
+    sample: Sample,
+    columns: Columns,
+    seed: int = 0,
+    least_lent: float = LENT_TO_TREES,
+    settings: BoosterSettings | None = None,
+) -> Estimator:
+    weight = sample.weights(least_lent)
+    settings = settings or BoosterSettings()
+    json = fit_booster(sample.X, sample.y, weight, settings, monotone=columns.directions, seed=seed)
     tables = TreeTables.from_booster_json(json)
     return lambda X: tables.estimate(X) * tables.unit
 
@@ -67,7 +75,7 @@ def trees(sample: Sample, columns: Columns, seed: int = 0) -> Estimator:
 def copula(sample: Sample, columns: Columns, left_out: tuple[int, ...]) -> Copula:
     X = sample.X.copy()
     X[:, list(left_out)] = np.nan
-    found = fit_copula(X, sample.y, sample.weight, directions=columns.directions)
+    found = fit_copula(X, sample.y, sample.weights(), directions=columns.directions)
     if found is None:
         raise SystemExit("too few rows for a copula")
     return found
@@ -94,7 +102,8 @@ def transformed(rows: Rows) -> Estimator:
     middle = np.median(sample.y)
     y = np.arcsinh(sample.y / middle)
     settings, directions = BoosterSettings(), rows.columns.directions
-    unseen = out_of_fold(sample.X, y, sample.weight, sample.folds, settings, monotone=directions)
+    weight = sample.weights(LENT_TO_TREES)
+    unseen = out_of_fold(sample.X, y, weight, sample.folds, settings, monotone=directions)
     left = np.quantile((y - unseen)[sample.own], np.linspace(0.01, 0.99, 50))
     estimate = trees(replace(sample, y=y), rows.columns)
     return lambda X: middle * np.sinh(estimate(X)[:, None] + left).mean(axis=1)
@@ -145,7 +154,8 @@ def borrowing(rows: Rows) -> Estimator:
     spread = np.sqrt(np.diag(found.covariance))
     r, directions = found.with_outcome / spread, found.directions
     there = ~np.isnan(rows.sample.X[:, found.positions])
-    counts = rows.sample.own.sum() * (rows.sample.weight @ there) / rows.sample.weight.sum()
+    weight = rows.sample.weights()
+    counts = rows.sample.own.sum() * (weight @ there) / weight.sum()
     variance = (1 - r**2) ** 2 / np.maximum(counts, 2)
     drawn = r.copy()
     for these in (directions != 0, directions == 0):
@@ -178,6 +188,10 @@ def blend(rows: Rows) -> Estimator:
 
 VARIANTS: dict[str, Variant] = {
     "trees": lambda rows: trees(rows.sample, rows.columns),
+    "trees, lent as little as the copula": lambda rows: trees(rows.sample, rows.columns, least_lent=0.0),
+    "trees that see 0.3 of the columns": lambda rows: trees(
+        rows.sample, rows.columns, settings=BoosterSettings(colsample=0.3)
+    ),
     "trees, weights by standard error": lambda rows: trees(precise(rows), rows.columns),
     f"trees, mean of {SEEDS} seeds": bag,
     "trees on asinh of the rate": transformed,

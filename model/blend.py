@@ -22,6 +22,7 @@ CLEARLY = 2.0  # standard errors
 COMPLETE = 0.5  # weight that the copula is expected to deserve in a complete table
 ALL_AT = 1.0 / 3.0  # share of missing cells from which it is expected to deserve all
 PRIOR_SD = 0.15  # of the weight around that
+LENT_TO_TREES = 0.3  # the least that a lent row counts there; see docs/decisions/0007
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +35,7 @@ class Sample:
         weight: (n,), positive.
         folds: (n,), from 0.
         own: (n,)
+        lent: what a row that is not own counts, beside one that is.
     """
 
     X: Floats
@@ -41,6 +43,11 @@ class Sample:
     weight: Floats
     folds: Folds
     own: Mask
+    lent: float = 1.0
+
+    def weights(self, least_lent: float = 0.0) -> Floats:
+        """The weights to learn with, (n,), where what is lent counts at least so much."""
+        return self.weight * np.where(self.own, 1.0, max(self.lent, least_lent))
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,10 +83,10 @@ def fit_location(sample: Sample, settings: BoosterSettings, columns: Columns, *,
         columns: what is known of them.
         seed: of the trees.
     """
-    X, y, weight, own = sample.X, sample.y, sample.weight, sample.own
-    directions = columns.directions
-    by_trees = out_of_fold(X, y, weight, sample.folds, settings, own=own, monotone=directions, seed=seed)
-    booster = fit_booster(X, y, weight, settings, monotone=directions, seed=seed)
+    X, y, own, directions = sample.X, sample.y, sample.own, columns.directions
+    weight, for_trees = sample.weights(), sample.weights(LENT_TO_TREES)
+    by_trees = out_of_fold(X, y, for_trees, sample.folds, settings, own=own, monotone=directions, seed=seed)
+    booster = fit_booster(X, y, for_trees, settings, monotone=directions, seed=seed)
     tables = TreeTables.from_booster_json(booster)
     found = _by_copula(sample, columns)
     if found is None:
@@ -150,9 +157,10 @@ def _by_copula(sample: Sample, columns: Columns) -> tuple[Floats, tuple[int, ...
 
 def _cross_fitted_copula(sample: Sample, X: Floats, directions: Sequence[int]) -> Floats:
     """Out-of-fold estimates of own rows, NaN in folds that cannot have a copula."""
+    weight = sample.weights()
 
     def estimate(rest: Mask, held_out: Mask) -> Floats:
-        copula = fit_copula(X[rest], sample.y[rest], sample.weight[rest], directions=directions)
+        copula = fit_copula(X[rest], sample.y[rest], weight[rest], directions=directions)
         if copula is None:
             return np.full(int(held_out.sum()), np.nan)
         return np.asarray(copula.unit * copula.estimate(X[held_out]), np.float64)

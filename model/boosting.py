@@ -26,7 +26,7 @@ class BoosterSettings:
     max_depth: int = 3
     learning_rate: float = 0.02
     subsample: float = 0.6  # share of rows that each tree sees
-    colsample: float = 0.3  # share of features that each tree sees
+    colsample: float = 0.6  # share of features that each tree sees
     min_child_weight: float = 10.0  # rows (by weight) that a leaf needs, in a large cohort
     min_child_share: float = 0.04  # in a small one, this share of the rows if that is less
     reg_lambda: float = 10.0  # rows of value zero that each leaf is shrunk by

@@ -33,8 +33,8 @@ def samples_of(sample: Sample, groups: NDArray[np.generic], columns: Columns) ->
     """The sample itself, or one for first visits and one for patients seen before, with rows lent by each other.
 
     With g groups of its own, a situation gives the rows of the other one the weight 60 / (60 + g), or 0.05 if that
-    is more: they are about the same patients, but what is known there, and what it says, differ. In a first visit
-    there is no history, so what is lent to it has none.
+    is more (to trees never less than 0.3, see `model.blend`): they are about the same patients, but what is known
+    there, and what it says, differ. In a first visit there is no history, so what is lent to it has none.
 
     Args:
         sample: all rows. groups: (n,) whose each row is. columns: which of them are a history.
@@ -49,8 +49,7 @@ def samples_of(sample: Sample, groups: NDArray[np.generic], columns: Columns) ->
         X = sample.X.copy()
         if not own[seen_before].any():
             X[:, list(columns.history)] = np.nan
-        weight = sample.weight * np.where(own, 1.0, lent)
-        found.append(Sample(X, sample.y, weight, sample.folds, own))
+        found.append(Sample(X, sample.y, sample.weight, sample.folds, own, lent))
     return found
 
 

@@ -80,16 +80,17 @@ def test_rows_are_lent_with_less_weight_and_never_judge() -> None:
     assert (first.own == np.isnan(X[:, CHANGE])).all()
     assert (first.own != later.own).all()
     for each in (first, later):
-        assert (each.weight[each.own] == 1.0).all()
-        np.testing.assert_allclose(each.weight[~each.own], LENT / (LENT + 60))
+        assert (each.weights()[each.own] == 1.0).all()
+        np.testing.assert_allclose(each.weights()[~each.own], LENT / (LENT + 60))
+        np.testing.assert_allclose(each.weights(least_lent=0.7)[~each.own], 0.7)
     assert np.isnan(first.X[:, CHANGE]).all()
     assert np.array_equal(later.X, X, equal_nan=True)
     many = np.arange(len(y))
     large = samples_of(Sample(X, y, np.ones(len(y)), many % 5, sample.own), many, Columns((0, 0), (CHANGE,), ()))
-    assert large[0].weight.min() == LENT / (LENT + 60)
+    assert large[0].lent == LENT / (LENT + 60)
     X, y, patient = cohort(2000, seed=5)
     sample = Sample(X, y, np.ones(len(y)), patient % 5, np.ones(len(y), np.bool_))
-    assert samples_of(sample, patient, Columns((0, 0), (CHANGE,), ()))[0].weight.min() == LEAST_LENT
+    assert samples_of(sample, patient, Columns((0, 0), (CHANGE,), ()))[0].lent == LEAST_LENT
 
 
 @pytest.mark.parametrize(("patients", "situations"), [(FEWEST_GROUPS - 1, 1), (FEWEST_GROUPS, 2)])
