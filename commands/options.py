@@ -1,0 +1,29 @@
+"""What several commands share: how a fault is told, the kinds of their arguments, and their common options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+DEFAULT_MODEL = "models:/als-progression@champion"
+NEW_FILE = click.Path(dir_okay=False, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+class Fault(click.ClickException):
+    """Something the user can mend: told in one line, exit code 2."""
+
+    exit_code = 2
+
+
+mapping_option = click.option("--mapping", type=FILE, help="TOML file that adapts other headers, units and codes.")
+tracking_uri_option = click.option(
+    "--tracking-uri", help="MLflow store; default MLFLOW_TRACKING_URI, else mlruns/mlflow.db here."
+)
+
+
+def tell(text: str) -> None:
+    """Progress, on standard error."""
+    click.echo(f"  {text}", err=True)

@@ -1,0 +1,57 @@
+"""``tregcast train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from commands.options import FILE, Fault, mapping_option, tell, tracking_uri_option
+
+
+@click.command()
+@click.argument("cohort_file", metavar="COHORT", type=FILE)
+@mapping_option
+@click.option("--name", default="als-progression", show_default=True, help="Name in the model registry.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--index-visits",
+    type=click.Choice(["every", "first"]),
+    default="every",
+    show_default=True,
+    help="Train on every visit that has an outcome, or on each patient's first such visit.",
+)
+@tracking_uri_option
+def train(
+    cohort_file: Path,
+    mapping: Path | None,
+    name: str,
+    seed: int,
+    index_visits: Literal["every", "first"],
+    tracking_uri: str | None,
+) -> None:
+    """Train on COHORT, log the run in MLflow, and register the model.
+
+    COHORT is a CSV or Parquet file, one row a visit. The model becomes the challenger; the champion too if there is
+    none yet.
+    """
+    from training.cohort import CohortError
+    from training.mapping import MappingError
+    from training.summary import summary
+    from training.tracking import StoreError
+    from training.train import train as run
+
+    try:
+        made = run(
+            cohort_file,
+            mapping,
+            name=name,
+            seed=seed,
+            index_visits=index_visits,
+            tracking_uri=tracking_uri,
+            progress=tell,
+        )
+    except (CohortError, MappingError, StoreError) as error:
+        raise Fault(str(error)) from error
+    click.echo(summary(made))
