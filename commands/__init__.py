@@ -1,1 +1,1 @@
-"""The commands of ``tregcast``, one group a file, which `cli` puts together.."""
+"""The commands of ``tregcast``, one group a file, which `cli` puts together."""
