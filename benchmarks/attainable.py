@@ -1,6 +1,7 @@
 """How much of what is attainable a model reaches: fresh simulated patients whose best answer is known.
 
     python benchmarks/attainable.py [--patients 100 300 1000 5000] [--draws 5] [--fresh 20000] [--earlier-visit]
+                                    [--learn-from slopes|rates|rates-of-all]
 
 A model is trained on the observed slopes of a simulated cohort, as a user would, and asked about fresh patients at
 their enrolment. Its share of the attainable gain is (MSE mean - MSE model) / (MSE mean - MSE oracle), each against
@@ -15,6 +16,10 @@ slopes that the fresh patients then had (those who stayed long enough), beside t
 noise of each such slope; and to the true rates, which lie in them more often. Coverage by group is over all draws.
 
 With --earlier-visit the model and the oracle are also given the visit before enrolment, where there was one.
+
+With --learn-from rates the model is told the true rates of those patients, which no user can know: what is missing
+then is not the noise of slopes. With rates-of-all it is also told those of the patients without an outcome, at
+their enrolment: what is missing then is the learner's alone.
 """
 
 from __future__ import annotations
@@ -22,7 +27,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -40,7 +45,7 @@ from training.metrics import Forecasts, metrics
 from training.oracle import attainable
 from training.outcome import Outcome, outcome
 from training.rate_mixture import RateMixture
-from training.reference_cohort import Draw, draw, simulate
+from training.reference_cohort import Draw, draw
 from training.worth import MARKERS
 
 FRESH_SEED = 990_000
@@ -73,6 +78,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--fresh", type=int, default=20_000)
     parser.add_argument("--earlier-visit", action="store_true")
+    parser.add_argument("--learn-from", choices=("slopes", "rates", "rates-of-all"), default="slopes")
     asked = parser.parse_args()
     fresh = fresh_patients(asked.fresh, earlier_visit=asked.earlier_visit)
     told = ~np.isnan(fresh.slope)
@@ -84,15 +90,15 @@ def main() -> None:
         flush=True,
     )
     for number in asked.patients:
-        several(number, asked.draws, fresh)
+        several(number, asked.draws, fresh, asked.learn_from)
 
 
-def several(number: int, draws: int, fresh: Fresh) -> None:
+def several(number: int, draws: int, fresh: Fresh, learn_from: str) -> None:
     print(f"\n{number} patients")
     print(f"{'':4}" + "".join(f"{name:>{WIDTH}}" for name in COLUMNS))
     found, inside = [], []
     for seed in range(draws):
-        examples = simulated(number, seed)
+        examples = simulated(number, seed, learn_from)
         start = perf_counter()
         regressor = regressor_for(examples.matrix, 0).fit(examples.X, examples.y, groups=examples.groups)
         seconds = perf_counter() - start
@@ -158,11 +164,34 @@ def score(observed: np.ndarray, interval: np.ndarray) -> float:
     return round(metrics(observed, forecasts)["interval_score"], 4)
 
 
-def simulated(number: int, seed: int) -> Examples:
+def simulated(number: int, seed: int, learn_from: str = "slopes") -> Examples:
+    drawn = draw(number, seed)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "cohort.parquet"
-        simulate(number, seed).to_parquet(file)
-        return examples_of(read_cohort(file))
+        drawn.visits.to_parquet(file)
+        examples = examples_of(read_cohort(file))
+    if learn_from == "slopes":
+        return examples
+    rate = drawn.truth.set_index("patient_id")["true_rate"]
+    examples = replace(examples, y=rate.loc[examples.patient].to_numpy())
+    return examples if learn_from == "rates" else with_the_others(examples, drawn)
+
+
+def with_the_others(examples: Examples, drawn: Draw) -> Examples:
+    """The examples, and the enrolment of each patient who has no outcome, with its true rate."""
+    known = drawn.visits[drawn.planned == 0].drop(columns=["death_month"])
+    there = set(examples.patient)
+    others = [each for each in patients(known.to_dict("records")) if each.patient_id not in there]
+    rate = drawn.truth.set_index("patient_id")["true_rate"].loc[[each.patient_id for each in others]].to_numpy()
+    site = known.set_index("patient_id")["site"].loc[[each.patient_id for each in others]].to_numpy(str)
+    return replace(
+        examples,
+        X=np.vstack([examples.X, examples.matrix.rows([each.record for each in others])]),
+        y=np.concatenate([examples.y, rate]),
+        standard_error=np.concatenate([examples.standard_error, np.zeros(len(others))]),
+        patient=np.concatenate([examples.patient, [each.patient_id for each in others]]),
+        site=np.concatenate([examples.site, site]),
+    )
 
 
 def fresh_patients(number: int, *, earlier_visit: bool) -> Fresh:
