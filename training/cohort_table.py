@@ -48,9 +48,17 @@ class CohortTable:
     @property
     def provenance(self) -> str:
         """What the mapping says and what the rows say: a mapping cannot make real patients of simulated ones."""
+        return self._said or f"not stated, read from {self.path.name}"
+
+    @property
+    def states_provenance(self) -> bool:
+        """Whether the mapping or a row says where the patients come from."""
+        return bool(self._said)
+
+    @property
+    def _said(self) -> str:
         said = {str(row[PROVENANCE]) for row in self.rows if not absent(row.get(PROVENANCE))}
-        found = SEPARATOR.join([*([self.mapping.provenance] if self.mapping.provenance else []), *sorted(said)])
-        return found or f"not stated, read from {self.path.name}"
+        return SEPARATOR.join([*([self.mapping.provenance] if self.mapping.provenance else []), *sorted(said)])
 
 
 def is_simulated(provenance: str) -> bool:
