@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from features.derive import SCALE_MAXIMUM
-from features.table import absent
+from features.table import COMPARATOR, absent
 from features.vocabulary import vocabulary
 from training.contract_finding import Finding, Material, Severity
 from training.examples import FEWEST_MEASURED
@@ -35,6 +35,8 @@ def unused_headers(material: Material) -> Iterator[Finding]:
 def empty_columns(material: Material) -> Iterator[Finding]:
     """Columns without a value."""
     for column in material.table.columns:
+        if column.endswith(COMPARATOR):
+            continue  # no value was below a limit
         if all(absent(row.get(column)) for row in material.table.rows):
             rule, remedy = "has no value", "nothing need be done, if it was not measured"
             yield Finding(Severity.NOTE, "empty_column", rule, remedy, column=column)

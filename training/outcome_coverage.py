@@ -73,7 +73,7 @@ def spread(numbers: Sequence[float]) -> Spread | None:
     """
     if len(numbers) == 0:
         return None
-    return Spread(*(float(value) for value in np.quantile(numbers, (0.0, 0.25, 0.5, 0.75, 1.0))))
+    return Spread(*(float(f"{value:.9g}") for value in np.quantile(numbers, (0.0, 0.25, 0.5, 0.75, 1.0))))
 
 
 def outcome_coverage(material: Material) -> OutcomeCoverage:
