@@ -24,8 +24,9 @@ def unused_headers(material: Material) -> Iterator[Finding]:
     for header in material.table.unused_headers:
         near = [column for column in near_columns(header) if column not in material.table.columns]
         if near and not material.table.mapping.sources:
-            rule = f"is no column of the vocabulary and is not read; is it {' or '.join(near)}?"
-            remedy = f'rename it, or map it: {near[0]} = {{ header = "{header}", unit = "..." }}'
+            rule = f"is no column of the vocabulary and is not read, but is like {' or '.join(near)}"
+            unit = ', unit = "..."' if near[0] in vocabulary().by_column else ""
+            remedy = f'rename it, or map it: {near[0]} = {{ header = "{header}"{unit} }}'
             yield Finding(Severity.WARNING, "near_header", rule, remedy, column=header)
         else:
             remedy = "nothing need be done, unless it holds a quantity that `tregcast vocabulary` lists"
@@ -56,7 +57,9 @@ def constant_columns(material: Material) -> Iterator[Finding]:
             Severity.WARNING if measured else Severity.NOTE,
             "constant_column",
             f"is the one value of all {len(cells)} cells: it tells no patients apart and becomes no feature",
-            "a default of the export? Leave the cells empty where nothing was measured" if measured else "nothing",
+            "a default of the export? Leave the cells empty where nothing was measured"
+            if measured
+            else "nothing need be done",
             column=column,
             value=cells[0],
         )
@@ -83,8 +86,8 @@ def zeros(material: Material) -> Iterator[Finding]:
 def rare_columns(material: Material) -> Iterator[Finding]:
     """Measurements too rare to become a feature."""
     for column, found in material.readings.items():
-        if len(found.rows) < FEWEST_MEASURED:
-            rule = f"visits have a value; training makes a feature of what at least {FEWEST_MEASURED} examples have"
+        if found.quantity.level == "visit" and len(found.rows) < FEWEST_MEASURED:
+            rule = f"visits with a value; training makes a feature of what at least {FEWEST_MEASURED} examples have"
             remedy = "nothing need be done"
             value = str(len(found.rows))
             yield Finding(Severity.NOTE, "rare_column", rule, remedy, column=column, value=value)

@@ -49,7 +49,8 @@ def place(finding: Finding, table: CohortTable) -> str:
     if finding.row is None:
         return ""
     line = "" if table.lines is None else f" (line {table.lines[finding.row - 1]})"
-    patient = "" if finding.patient_id is None else f", patient {finding.patient_id}"
+    nobody = finding.patient_id in (None, f"row {finding.row}")  # how the parser calls a row without patient
+    patient = "" if nobody else f", patient {finding.patient_id}"
     return f"row {finding.row}{line}{patient}"
 
 

@@ -10,30 +10,43 @@ from training.contract_finding import Finding, Material, Severity
 
 FEWEST_EQUAL_VALUES = 10
 """Assumption: two people do not share this many measured values, visit for visit."""
+SHARE_OF_EQUAL_VALUES = 0.9  # assumption: the rest was corrected in one of the two
 HEIGHT_TOLERANCE_CM = 5.0
 """Assumption: repeated heights of an adult differ by less."""
 
 
 def two_identifiers(material: Material) -> Iterator[Finding]:
-    """Patients whose rows hold the very same measurements under two identifiers."""
-    cells: dict[int, list[tuple[str, float]]] = {}
+    """Patients who have the same measurements at the same times under two identifiers."""
+    cells = _cells(material)
+    scale = material.table.scale
+    seen: dict[object, list[TablePatient]] = {}
+    for patient in material.patients:
+        course = tuple((str(material.months[at]), cells[at].get(scale)) for at in patient.rows)
+        for first in seen.setdefault(course, []):
+            pairs = zip(patient.rows, first.rows, strict=True)
+            both = [cells[at].items() & cells[before].items() for at, before in pairs]
+            values = sum(len(cells[at]) for at in patient.rows)
+            equal = sum(len(each) for each in both)
+            if equal >= max(FEWEST_EQUAL_VALUES, SHARE_OF_EQUAL_VALUES * values):
+                rule = (
+                    f"has {equal} of its {values} values in common with {first.patient_id} "
+                    f"(row {first.rows[0] + 1}), at the same times"
+                )
+                remedy = "take one of the two away, or training sees the patient twice"
+                at = patient.rows[0]
+                yield _patient(patient, at, "same_patient_twice", PATIENT, patient.patient_id, rule, remedy)
+                break
+        seen[course].append(patient)
+
+
+def _cells(material: Material) -> list[dict[str, float]]:
+    """The numbers of visits, by row and column."""
+    cells: list[dict[str, float]] = [{} for _ in material.table.rows]
     for column, found in material.readings.items():
         if found.quantity.level == "visit":
             for at, value in zip(found.rows.tolist(), found.values.tolist(), strict=True):
-                cells.setdefault(at, []).append((column, value))
-    seen: dict[object, TablePatient] = {}
-    for patient in material.patients:
-        visits = tuple((str(material.months[at]), tuple(cells.get(at, ()))) for at in patient.rows)
-        values = sum(len(measured) for _, measured in visits)
-        if values < FEWEST_EQUAL_VALUES:
-            continue
-        first = seen.setdefault(visits, patient)
-        if first is not patient:
-            rule = f"has the {values} values of {first.patient_id} (row {first.rows[0] + 1}) at the same times"
-            remedy = "take one of the two away, or training sees the patient twice"
-            yield _patient(
-                patient, patient.rows[0], "same_patient_twice", PATIENT, patient.patient_id, rule, remedy
-            )
+                cells[at][column] = value
+    return cells
 
 
 def alike_identifiers(material: Material) -> Iterator[Finding]:

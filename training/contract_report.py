@@ -134,7 +134,8 @@ def outcome_lines(found: OutcomeCoverage) -> list[str]:
 
 def _headline(checked: Checked) -> str:
     table = checked.table
-    sites = f" at {len(checked.sites)} sites" if checked.sites else ""
+    number = len(checked.sites)
+    sites = f" at {number} site{'' if number == 1 else 's'}" if number else ""
     scale = f"{table.scale} (0-{SCALE_MAXIMUM[table.scale]:g})"
     return (
         f"{table.name}: {len(table.rows)} visits of {checked.patients} patients{sites}, "

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from training.contract_readings import Floats
 
-NEAREST = 1.5
+NEAREST = 2.0
 """A distance is that of two units if it is less than this many times off (and less than a quarter of the way)."""
 SEPARATION = 4.0
 """Two groups are two if their means lie this many standard deviations apart: halves of one bell curve lie 2.65."""

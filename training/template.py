@@ -1,9 +1,10 @@
-"""An empty cohort table with every header of the vocabulary, and the dictionary that says what each column holds."""
+"""An empty cohort table with every header of the vocabulary, and the dictionary of what each column holds."""
 
 from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -157,10 +158,10 @@ def _of_category(category: Category) -> Entry:
 
 
 def _example(quantity: Quantity) -> str:
-    """A value from the middle of the typical range, else of the plausible one."""
+    """A value from the middle of the typical range, else of the plausible one (on a logarithmic scale)."""
     typical = typical_range(quantity.column)
     low, high = quantity.plausible if typical is None else (typical.low, typical.high)
-    middle = (low + high) / 2.0
+    middle = math.sqrt(low * high) if typical is None and low > 0.0 else (low + high) / 2.0
     return plain(round(middle)) if quantity.integer else f"{middle:.3g}"
 
 

@@ -44,16 +44,9 @@ def unit_of_column(material: Material) -> Iterator[Finding]:
 
 def unit_of_site(material: Material) -> Iterator[Finding]:
     """One site's values lie a known factor of two units away from those of all others."""
-    sites = material.sites
     for column, found in material.readings.items():
-        for site, rows in sites.items():
-            mine = np.isin(found.rows, rows)
-            here, elsewhere = (_by_patient(found.only(which), material) for which in (mine, ~mine))
-            if min(len(here), len(elsewhere)) < FEWEST_VALUES:
-                continue
-            for unit, factor in _factors(found):
-                if apart(here, elsewhere, factor):
-                    yield _site(column, found, site, (here, elsewhere), (unit, factor))
+        for site, (here, elsewhere), unit, factor in _sites_apart(found, material):
+            yield _site(column, found, site, (here, elsewhere), (unit, factor))
 
 
 def unit_of_rows(material: Material) -> Iterator[Finding]:
@@ -61,8 +54,8 @@ def unit_of_rows(material: Material) -> Iterator[Finding]:
     for found in _measured(material):
         for unit, factor in _factors(found):
             higher = two_groups(found.values, factor)
-            if higher is None:
-                continue
+            if higher is None or _sites_apart(found, material):
+                continue  # two sites are two groups, told by `unit_of_site`
             low, high = (float(np.median(found.values[part])) for part in (~higher, higher))
             rule = (
                 f"is of the smaller of two groups of values, around {_number(found.quantity, low)} and "
@@ -89,6 +82,20 @@ def unit_of_visit(material: Material) -> Iterator[Finding]:
 def _measured(material: Material) -> list[Readings]:
     """Measured values of visits, no limits. Months and ages run through all sizes of their own."""
     return [found.exact for found in material.readings.values() if found.quantity.level == "visit"]
+
+
+def _sites_apart(found: Readings, material: Material) -> list[tuple[str, tuple[Floats, Floats], str, float]]:
+    """Sites whose values lie apart: site, medians of its patients and of the others', unit, factor."""
+    apart_from = []
+    for site, rows in material.sites.items():
+        mine = np.isin(found.rows, rows)
+        here, elsewhere = (_by_patient(found.only(which), material) for which in (mine, ~mine))
+        if min(len(here), len(elsewhere)) < FEWEST_VALUES:
+            continue
+        for unit, factor in _factors(found):
+            if apart(here, elsewhere, factor):
+                apart_from.append((site, (here, elsewhere), unit, factor))
+    return apart_from
 
 
 def _another_unit(
