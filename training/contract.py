@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from features.table import patients
+from features.table import SITE, absent, patients
 from features.today import latest_date
 from training.cohort import CohortError, IndexVisits, examples_in
 from training.cohort_table import CohortTable, is_simulated, read_cohort_table
@@ -154,10 +154,15 @@ def gather(table: CohortTable, index_visits: IndexVisits, today: date) -> Materi
     for patient in found:
         for at in patient.rows:
             owners[at] = patient.patient_id
+    sites: dict[str, list[int]] = {}
+    for at, row in enumerate(table.rows):
+        if not absent(row.get(SITE)):
+            sites.setdefault(str(row[SITE]), []).append(at)
     return Material(
         table=table,
         patients=found,
         owners=owners,
+        sites=sites,
         months=months_of(table.rows, table.mapping.units),
         readings=readings(table.rows, table.mapping.units),
         examples=examples,

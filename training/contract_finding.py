@@ -8,7 +8,7 @@ from datetime import date
 from enum import StrEnum
 
 from features.record import PatientRecord
-from features.table import SITE, TablePatient, absent
+from features.table import TablePatient
 from training.cohort import Example
 from training.cohort_table import CohortTable
 from training.contract_readings import Floats, Readings
@@ -58,6 +58,7 @@ class Material:
         table: the rows.
         patients: what the parser of training made of them, in order of first appearance.
         owners: the patient of each row.
+        sites: positions of the rows of each site; rows without one are under none.
         months: months since onset of each row, shape (rows,); NaN where the row does not say.
         readings: the numbers of each measured column, by column.
         examples: the index visits that training would use.
@@ -68,6 +69,7 @@ class Material:
     table: CohortTable
     patients: Sequence[TablePatient]
     owners: Sequence[str]
+    sites: Mapping[str, Sequence[int]]
     months: Floats
     readings: Mapping[str, Readings]
     examples: Sequence[Example]
@@ -78,15 +80,6 @@ class Material:
     def records(self) -> list[tuple[TablePatient, PatientRecord]]:
         """Patients whose rows the parser accepts."""
         return [(patient, patient.record) for patient in self.patients if patient.record is not None]
-
-    @property
-    def sites(self) -> dict[str, list[int]]:
-        """Positions of the rows of each site; rows without one are under none."""
-        found: dict[str, list[int]] = {}
-        for at, row in enumerate(self.table.rows):
-            if not absent(row.get(SITE)):
-                found.setdefault(str(row[SITE]), []).append(at)
-        return found
 
 
 Rule = Callable[[Material], Iterable[Finding]]

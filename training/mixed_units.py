@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,8 @@ from training.contract_readings import Floats
 
 NEAREST = 2.0
 """A distance is that of two units if it is less than this many times off (and less than a quarter of the way)."""
-SEPARATION = 4.0
-"""Two groups are two if their means lie this many standard deviations apart: halves of one bell curve lie 2.65."""
+SEPARATION = 1.5
+"""Two groups are two if they are separated so many times as the two parts of one bell curve, cut at that share."""
 FEWEST_OF_A_GROUP = 3
 SITE_ERRORS = 5.0
 """A site differs if its median does by this many standard errors of a difference of medians."""
@@ -48,7 +49,8 @@ def two_groups(values: Floats, factor: float) -> NDArray[np.bool_] | None:
     separation = (high - low) / np.maximum(spread, SMALLEST_DEVIATION)
     enough = (below >= FEWEST_OF_A_GROUP) & (len(logs) - below >= FEWEST_OF_A_GROUP)
     gap = np.diff(logs) > 0.0  # equal values belong together
-    wide = np.where(enough & gap & (separation >= SEPARATION), separation, 0.0)
+    clear = separation >= SEPARATION * _of_one_curve(below / len(logs))
+    wide = np.where(enough & gap & clear, separation, 0.0)
     at = int(np.argmax(wide))
     if wide[at] == 0.0 or not _near(float(high[at] - low[at]), factor):
         return None
@@ -79,16 +81,17 @@ def odd_within_patients(values: Floats, patients: Sequence[str], factor: float) 
     [(2, 69.5)]
     """
     where: dict[str, list[int]] = {}
-    for at, value in enumerate(values.tolist()):
+    held: list[float] = values.tolist()
+    for at, value in enumerate(held):
         if value > 0.0:
             where.setdefault(patients[at], []).append(at)
     found: list[tuple[int, float, float]] = []
     for positions in where.values():
         for at in positions:
-            others = [values[other] for other in positions if other != at]
+            others = [held[other] for other in positions if other != at]
             if others:
-                usual = float(np.median(others))
-                found.append((at, usual, math.log(values[at] / usual)))
+                usual = median(others)
+                found.append((at, usual, math.log(held[at] / usual)))
     if len(found) < FEWEST_PAIRS:
         return
     deviations = np.abs([deviation for _, _, deviation in found])
@@ -100,9 +103,23 @@ def odd_within_patients(values: Floats, patients: Sequence[str], factor: float) 
         one_of_two = (
             len(where[patients[at]]) == 2
         )  # which of them is odd? The one farther from all patients' middle
-        nearer = abs(math.log(values[at]) - middle) <= abs(math.log(usual) - middle)
+        nearer = abs(math.log(held[at]) - middle) <= abs(math.log(usual) - middle)
         if _near(abs(deviation), factor) and not (one_of_two and nearer):
             yield at, usual
+
+
+def _of_one_curve(shares: Floats) -> Floats:
+    """How many standard deviations apart the parts of one bell curve are, cut at a share below, shape (shares,).
+
+    >>> _of_one_curve(np.array([0.5, 0.999])).round(2).tolist()
+    [2.65, 3.39]
+    """
+    from scipy.special import ndtri
+
+    density = np.exp(-(ndtri(shares) ** 2) / 2.0) / math.sqrt(2.0 * math.pi)
+    both = shares * (1.0 - shares)
+    apart = density / both
+    return np.asarray(apart / np.sqrt(1.0 - both * apart**2), dtype=np.float64)
 
 
 def _near(distance: float, factor: float) -> bool:

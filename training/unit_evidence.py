@@ -7,6 +7,7 @@ to decide. The limits below are assumptions, chosen so that known good data rais
 from __future__ import annotations
 
 from collections.abc import Iterator
+from statistics import median
 
 import numpy as np
 
@@ -30,16 +31,16 @@ def unit_of_column(material: Material) -> Iterator[Finding]:
         medians = _by_patient(found, material)
         if typical is None or len(medians) < FEWEST_VALUES:
             continue
-        median = float(np.median(medians))
-        side = "above" if median > typical.high else "below" if median < typical.low else None
+        middle = median(medians.tolist())
+        side = "above" if middle > typical.high else "below" if middle < typical.low else None
         if side is None:
             continue
-        others = {unit: median * found.factor(unit) for unit in found.other_units}
+        others = {unit: middle * found.factor(unit) for unit in found.other_units}
         fits = {unit: value for unit, value in others.items() if typical.low <= value <= typical.high}
         if fits:
-            yield _another_unit(column, found, median, side, typical, fits)
-        elif not typical.low / FAR <= median <= typical.high * FAR:
-            yield _unexplained(column, found.quantity, median, side, typical)
+            yield _another_unit(column, found, middle, side, typical, fits)
+        elif not typical.low / FAR <= middle <= typical.high * FAR:
+            yield _unexplained(column, found.quantity, middle, side, typical)
 
 
 def unit_of_site(material: Material) -> Iterator[Finding]:
@@ -86,7 +87,9 @@ def _measured(material: Material) -> list[Readings]:
 
 def _sites_apart(found: Readings, material: Material) -> list[tuple[str, tuple[Floats, Floats], str, float]]:
     """Sites whose values lie apart: site, medians of its patients and of the others', unit, factor."""
-    apart_from = []
+    apart_from: list[tuple[str, tuple[Floats, Floats], str, float]] = []
+    if not found.other_units:
+        return apart_from
     for site, rows in material.sites.items():
         mine = np.isin(found.rows, rows)
         here, elsewhere = (_by_patient(found.only(which), material) for which in (mine, ~mine))
@@ -99,7 +102,7 @@ def _sites_apart(found: Readings, material: Material) -> list[tuple[str, tuple[F
 
 
 def _another_unit(
-    column: str, found: Readings, median: float, side: str, typical: TypicalRange, fits: dict[str, float]
+    column: str, found: Readings, middle: float, side: str, typical: TypicalRange, fits: dict[str, float]
 ) -> Finding:
     quantity = found.quantity
     would = ", ".join(f"in {unit} it would be {_number(quantity, value)}" for unit, value in fits.items())
@@ -111,20 +114,20 @@ def _another_unit(
         f"ask the laboratory; if it is {unit}, say so in the mapping: "
         f'{column} = {{ header = "...", unit = "{unit}" }}',
         column=column,
-        value=f"median {_number(quantity, median)}",
+        value=f"median {_number(quantity, middle)}",
     )
 
 
-def _unexplained(column: str, quantity: Quantity, median: float, side: str, typical: TypicalRange) -> Finding:
+def _unexplained(column: str, quantity: Quantity, middle: float, side: str, typical: TypicalRange) -> Finding:
     known = "no unit that the vocabulary knows explains it" if len(quantity.units) > 1 else "check the assay"
-    refused = outside(quantity, median) is not None
+    refused = outside(quantity, middle) is not None
     return Finding(
         Severity.WARNING if refused else Severity.NOTE,
         "unusual_median",
         f"lies {side} {_span(quantity, typical)}, {typical.source}; {known}",
         "check the unit, the assay and who was measured",
         column=column,
-        value=f"median {_number(quantity, median)}",
+        value=f"median {_number(quantity, middle)}",
     )
 
 
@@ -162,9 +165,9 @@ def _row(material: Material, found: Readings, at: int, rule: str, unit: str) -> 
 def _by_patient(found: Readings, material: Material) -> Floats:
     """One value a patient, the median of theirs, so that who is seen often does not count more."""
     grouped: dict[str, list[float]] = {}
-    for patient, value in zip(_patients(found, material), found.values, strict=True):
+    for patient, value in zip(_patients(found, material), found.values.tolist(), strict=True):
         grouped.setdefault(patient, []).append(value)
-    return np.array([np.median(values) for values in grouped.values()], dtype=np.float64)
+    return np.array([median(values) for values in grouped.values()], dtype=np.float64)
 
 
 def _patients(found: Readings, material: Material) -> list[str]:
