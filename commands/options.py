@@ -19,6 +19,13 @@ class Fault(click.ClickException):
 
 
 mapping_option = click.option("--mapping", type=FILE, help="TOML file that adapts other headers, units and codes.")
+index_visits_option = click.option(
+    "--index-visits",
+    type=click.Choice(["every", "first"]),
+    default="every",
+    show_default=True,
+    help="Train on every visit that has an outcome, or on each patient's first such visit.",
+)
 tracking_uri_option = click.option(
     "--tracking-uri", help="MLflow store; default MLFLOW_TRACKING_URI, else mlruns/mlflow.db here."
 )

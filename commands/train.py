@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from commands.options import FILE, Fault, mapping_option, tell, tracking_uri_option
+from commands.options import FILE, Fault, index_visits_option, mapping_option, tell, tracking_uri_option
 
 
 @click.command()
@@ -15,13 +15,7 @@ from commands.options import FILE, Fault, mapping_option, tell, tracking_uri_opt
 @mapping_option
 @click.option("--name", default="als-progression", show_default=True, help="Name in the model registry.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option(
-    "--index-visits",
-    type=click.Choice(["every", "first"]),
-    default="every",
-    show_default=True,
-    help="Train on every visit that has an outcome, or on each patient's first such visit.",
-)
+@index_visits_option
 @tracking_uri_option
 def train(
     cohort_file: Path,

@@ -33,13 +33,16 @@ MOST_TOLD = 200
 
 
 class Rejected(ValueError):
-    """A request that is not valid. ``problems`` holds every reason; the text of the error holds no value.
+    """A request that is not valid. The text of the error holds no value.
+
+    ``problems`` holds every reason, or the first 200 and how many more, for an answer; ``every`` holds all.
 
     >>> str(Rejected([Problem("wrong_type", "sex", "1", "is not a text", "send \\"female\\" or \\"male\\"")]))
     'rejected: 1 wrong_type'
     """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
+        self.every = tuple(problems)
         self.problems = _bounded(problems)
         counts = Counter(problem.code for problem in self.problems)
         super().__init__("rejected: " + ", ".join(f"{count} {code}" for code, count in sorted(counts.items())))

@@ -24,6 +24,8 @@ AGE, DELAY = "age_years", "diagnostic_delay_months"
 COMPARATOR = "_comparator"
 OTHER_COLUMNS = (PATIENT, SITE, DATE, ONSET, DEATH)
 _CENSORED = re.compile(r"\s*([<>])\s*([0-9.eE+-]+)\s*")
+_DECIMAL_COMMA = re.compile(r'" *[<>]? *[-+]?[0-9.]*,[0-9]+ *"')
+_PLACE = re.compile(r"row (\d+)(?:: (.*))?")
 _STAMP = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T][0-9:.]+(?:Z|[+-][0-9:]+)?")
 
 Row = Mapping[str, object]
@@ -103,26 +105,26 @@ def _patient(patient_id: str, where: list[int], rows: Sequence[Row], units: Mapp
     try:
         record = parse_record(body, today=date.max)
     except Rejected as rejected:
-        found += rejected.problems
+        found += rejected.every
     named = tuple(_in_table(problem, ordered) for problem in found)
     return TablePatient(patient_id, tuple(ordered), None if named else record, named)
 
 
 def _time(row: Row, units: Mapping[str, str]) -> float:
     """Months, for the order of rows and the time between them; infinite where the row does not say."""
-    months = _canonical(TIME, number(row.get(TIME)), units)
+    months = canonical(TIME, number(row.get(TIME)), units)
     if months is not None:
         return months
     try:
-        return date.fromisoformat(_day(row.get(DATE))).toordinal() / DAYS_PER_MONTH
+        return date.fromisoformat(day_of(row.get(DATE))).toordinal() / DAYS_PER_MONTH
     except ValueError:
         return math.inf
 
 
-def _day(cell: object) -> str:
+def day_of(cell: object) -> str:
     """The day of a date, a time stamp or their text, as YYYY-MM-DD; any other text as it is, for the parser.
 
-    >>> _day(date(2025, 9, 1)), _day("2025-09-01 00:00:00"), _day("2025-09-011"), _day("1.9.2025")
+    >>> day_of(date(2025, 9, 1)), day_of("2025-09-01 00:00:00"), day_of("2025-09-011"), day_of("1.9.2025")
     ('2025-09-01', '2025-09-01', '2025-09-011', '1.9.2025')
     """
     text = str(cell).strip()
@@ -130,14 +132,14 @@ def _day(cell: object) -> str:
     return stamp[1] if stamp is not None else text
 
 
-def _canonical(column: str, value: object, units: Mapping[str, str]) -> float | None:
+def canonical(column: str, value: object, units: Mapping[str, str]) -> float | None:
     """A cell's number in the canonical unit of its column; nothing for what the parser will refuse."""
     quantity = vocabulary().by_column[column]
     unit = units.get(column, quantity.unit)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or unit not in quantity.units:
         return None
-    canonical = to_canonical(quantity, value, unit)
-    return canonical if math.isfinite(canonical) else None
+    found = to_canonical(quantity, value, unit)
+    return found if math.isfinite(found) else None
 
 
 def _visit(row: Row, units: Mapping[str, str]) -> dict[str, object]:
@@ -147,21 +149,26 @@ def _visit(row: Row, units: Mapping[str, str]) -> dict[str, object]:
         cell = row.get(column)
         if quantity.level == "patient" or absent(cell):
             continue
-        measurements[quantity.name] = _measurement(row, quantity, cell, units)
+        measurements[quantity.name] = measurement(row, quantity, cell, units)
     visit: dict[str, object] = {"measurements": measurements}
     time = row.get(TIME)
     if not absent(time):
         visit[TIME] = {"value": number(time), "unit": units.get(TIME, "mo")}
     day = row.get(DATE)
     if not absent(day):
-        visit["date"] = _day(day)
+        visit["date"] = day_of(day)
     riluzole = row.get("riluzole")
     if not absent(riluzole):
         visit["riluzole"] = riluzole
     return visit
 
 
-def _measurement(row: Row, quantity: Quantity, cell: object, units: Mapping[str, str]) -> dict[str, object]:
+def measurement(row: Row, quantity: Quantity, cell: object, units: Mapping[str, str]) -> dict[str, object]:
+    """The cell of a quantity in the shape of a record: value, unit, comparator, qualifier; nothing is checked yet.
+
+    >>> measurement({"crp_mg_l": "<0.3"}, vocabulary().by_column["crp_mg_l"], "<0.3", {})
+    {'value': 0.3, 'unit': 'mg/L', 'comparator': '<'}
+    """
     value, comparator = number(cell), row.get(quantity.column + COMPARATOR)
     censored = _CENSORED.fullmatch(cell) if isinstance(cell, str) else None
     if censored is not None:
@@ -199,7 +206,7 @@ def number(cell: object) -> object:
 def _constants(rows: list[Row], units: Mapping[str, str], body: dict[str, object], problems: list[Problem]) -> None:
     """What is true of the patient on every row; rows that contradict each other are a problem."""
     words = vocabulary()
-    onsets = list(dict.fromkeys(_day(day) for day in _cells(rows, ONSET)))
+    onsets = list(dict.fromkeys(day_of(day) for day in _cells(rows, ONSET)))
     if onsets and not all(absent(row.get(DATE)) for row in rows):
         body[ONSET] = onsets[0]
         if len(onsets) > 1:
@@ -225,7 +232,7 @@ def _age(rows: list[Row], units: Mapping[str, str], body: dict[str, object]) -> 
         value = number(row.get(AGE))
         if absent(value):
             continue
-        years, elapsed = _canonical(AGE, value, units), _time(rows[-1], units) - _time(row, units)
+        years, elapsed = canonical(AGE, value, units), _time(rows[-1], units) - _time(row, units)
         if years is not None and math.isfinite(elapsed):
             body["age"] = {"value": years + elapsed / 12.0, "unit": vocabulary().quantities["age"].unit}
         else:
@@ -242,8 +249,20 @@ def _changes(column: str) -> Problem:
     return Problem("contradiction", column, None, rule, "correct the rows, or split the patient")
 
 
+def row_and_column(field: str) -> tuple[int | None, str]:
+    """The place that the field of a table's problem names: the data row (1 is the first) and the column, if any.
+
+    >>> row_and_column("row 3: crp_mg_l"), row_and_column("row 3"), row_and_column("sex")
+    ((3, 'crp_mg_l'), (3, ''), (None, 'sex'))
+    """
+    found = _PLACE.fullmatch(field)
+    return (None, field) if found is None else (int(found[1]), found[2] or "")
+
+
 def _in_table(problem: Problem, ordered: list[int]) -> Problem:
     """The problem with its row and column, where the parser told the place in the record."""
+    if problem.rule == "is not a number" and _DECIMAL_COMMA.fullmatch(problem.value or ""):
+        problem = replace(problem, remedy="write a point, not a comma, and nothing between thousands")
     found = re.match(r"visits\[(\d+)\]\.?", problem.field)
     if found is None:
         return replace(problem, field=_in_column(problem.field))

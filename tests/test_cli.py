@@ -30,6 +30,8 @@ COMMANDS = [
     [],
     ["cohort"],
     ["cohort", "simulate"],
+    ["cohort", "check"],
+    ["cohort", "template"],
     ["train"],
     ["pull"],
     ["serve"],

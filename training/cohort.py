@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from features.derive import SCALE_MAXIMUM, Scale, derive
+from features.derive import Scale, derive
 from features.record import PatientRecord
-from features.table import DEATH, PATIENT, SITE, TIME, Row, TablePatient, absent, patients
+from features.table import DEATH, SITE, Row, TablePatient, absent, patients
 from features.vocabulary import vocabulary
-from training.mapping import PROVENANCE, ColumnMapping, apply_mapping, read_mapping
+from training.cohort_table import CohortError, is_simulated, read_cohort_table
 from training.outcome import NoOutcome, Outcome, outcome
 
-if TYPE_CHECKING:
-    import pandas as pd
+__all__ = ["Cohort", "CohortError", "CohortReport", "Example", "IndexVisits", "examples_in", "read_cohort"]
 
 IndexVisits = Literal["every", "first"]
-SIMULATED = "simulated"
-SEPARATOR = "; "  # between the sources of a cohort
 PROBLEMS_SHOWN = 50
-
-
-class CohortError(ValueError):
-    """A file that cannot be read as a cohort; the text says what is wrong and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +65,7 @@ class Cohort:
     @property
     def simulated(self) -> bool:
         """Whether patients in it never lived. One source that says so is enough."""
-        return any(part.startswith(SIMULATED) for part in self.provenance.split(SEPARATOR))
+        return is_simulated(self.provenance)
 
 
 def read_cohort(path: Path, mapping_path: Path | None = None, *, index_visits: IndexVisits = "every") -> Cohort:
@@ -87,14 +79,10 @@ def read_cohort(path: Path, mapping_path: Path | None = None, *, index_visits: I
     Raises:
         CohortError, MappingError: the file or the mapping cannot be used.
     """
-    mapping = ColumnMapping() if mapping_path is None else read_mapping(mapping_path)
-    frame = read_table(path, mapping)
-    table, unused = apply_mapping(mapping, frame)
-    _require(table, path)
-    rows: list[Row] = [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
-    scale = mapping.scale or _scale(table)
-    found = patients(rows, mapping.units)
-    examples, skipped, without = _examples(found, rows, scale, index_visits)
+    table = read_cohort_table(path, mapping_path)
+    rows, scale = table.rows, table.scale
+    found = patients(rows, table.mapping.units)
+    examples, skipped, without = examples_in(found, rows, scale, index_visits)
     if not examples:
         raise CohortError(_nothing(path, found, skipped))
     digest = hashlib.sha256(path.read_bytes())
@@ -104,7 +92,7 @@ def read_cohort(path: Path, mapping_path: Path | None = None, *, index_visits: I
         file=path.name,
         rows=len(rows),
         patients=len(found),
-        unused_headers=tuple(unused),
+        unused_headers=table.unused_headers,
         patients_excluded=sum(patient.record is None for patient in found),
         excluded_patients=_counted(Counter(c for p in found for c in {problem.code for problem in p.problems})),
         problems=_described(found),
@@ -115,49 +103,20 @@ def read_cohort(path: Path, mapping_path: Path | None = None, *, index_visits: I
         deaths=sum(any(not absent(rows[at].get(DEATH)) for at in patient.rows) for patient in found),
         measured=_measured(examples, scale),
     )
-    provenance = _provenance(mapping, rows) or f"not stated, read from {path.name}"
-    return Cohort(mapping.name or path.name, provenance, scale, digest.hexdigest(), examples, report)
+    return Cohort(table.name, table.provenance, scale, digest.hexdigest(), examples, report)
 
 
-def read_table(path: Path, mapping: ColumnMapping) -> pd.DataFrame:
-    """The file as it is: CSV or Parquet by its ending; patient and site identifiers stay text."""
-    import pandas as pd
-
-    texts = {
-        h
-        for column in (PATIENT, SITE)
-        for h in (mapping.sources[column].headers if column in mapping.sources else (column,))
-    }
-    try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        if path.name.endswith((".csv", ".csv.gz")):
-            return pd.read_csv(path, dtype=dict.fromkeys(texts, "str"), low_memory=False)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise CohortError(f"{path}: cannot be read: {error}") from error
-    raise CohortError(f"{path}: not a .csv, .csv.gz or .parquet file")
-
-
-def _require(table: pd.DataFrame, path: Path) -> None:
-    needed = {PATIENT, *(() if "visit_date" in table else (TIME,))}
-    missing = sorted(needed - set(table.columns))
-    if missing:
-        raise CohortError(
-            f"{path}: no column {', '.join(missing)}; name columns as the vocabulary does, or give a mapping file"
-        )
-
-
-def _scale(table: pd.DataFrame) -> Scale:
-    """The scale the table has: ALSFRS-R if there is any, else the older one."""
-    for scale in SCALE_MAXIMUM:
-        if scale in table and table[scale].notna().any():
-            return "alsfrs_r_total" if scale == "alsfrs_r_total" else "alsfrs_total"
-    return "alsfrs_r_total"
-
-
-def _examples(
+def examples_in(
     found: Sequence[TablePatient], rows: Sequence[Row], scale: Scale, index_visits: IndexVisits
 ) -> tuple[tuple[Example, ...], Counter[str], int]:
+    """The examples of patients; reasons of the visits that are none, counted; and how many patients have none.
+
+    Args:
+        found: the patients of a table; those whose record was refused are passed over.
+        rows: the rows of that table, for the site of each visit.
+        scale: whose points the outcome counts.
+        index_visits: as for `read_cohort`.
+    """
     examples: list[Example] = []
     skipped: Counter[str] = Counter()
     without = 0
@@ -198,12 +157,6 @@ def _nothing(path: Path, found: Sequence[TablePatient], skipped: Counter[str]) -
     reasons = [f"{count} visits: {reason}" for reason, count in _counted(skipped)]
     reasons += [f"first problem: {text}" for text in _described(found)[:3]]
     return f"{path}: none of {len(found)} patients can be used. " + "; ".join(reasons)
-
-
-def _provenance(mapping: ColumnMapping, rows: Sequence[Row]) -> str:
-    """What the mapping says and what the rows say: a mapping cannot make real patients of simulated ones."""
-    said = {str(row[PROVENANCE]) for row in rows if not absent(row.get(PROVENANCE))}
-    return SEPARATOR.join([*([mapping.provenance] if mapping.provenance else []), *sorted(said)])
 
 
 def _counted(counts: Counter[str]) -> tuple[tuple[str, int], ...]:

@@ -175,7 +175,7 @@ def test_unused_headers_are_told(tmp_path: Path) -> None:
             HEADER + "a,10,400,male,\na,16,30,male,\n",
             "none of 1 patients can be used. first problem: row 1: alsfrs_r",
         ),
-        ("", "cannot be read: No columns"),
+        ("", "cannot be read: it is empty"),
         ('a,"b\n1,2', "cannot be read"),
     ],
 )
