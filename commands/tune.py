@@ -128,7 +128,7 @@ class _Display:
             self._close()
             self._part = standing.part
             self._bar = click.progressbar(
-                length=standing.wanted, label=standing.part, file=sys.stderr, show_pos=True, item_show_func=str
+                length=standing.wanted, label=standing.part, file=sys.stderr, show_pos=True, item_show_func=_shown
             )
             self._bar.__enter__()
         if self._bar is not None:
@@ -138,6 +138,10 @@ class _Display:
         if self._bar is not None:
             self._bar.__exit__(None, None, None)
             self._bar = None
+
+
+def _shown(item: str | None) -> str:
+    return item or ""
 
 
 def _next(

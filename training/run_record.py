@@ -20,7 +20,7 @@ from typing import Literal
 from training.cohort import Cohort
 
 Kind = Literal["training", "tuning", "tuning fold", "tuning trial"]
-KIND_TAG = "tregcast.kind"
+KIND_TAG, BEGAN_TAG, ENDED_TAG = "tregcast.kind", "tregcast.began", "tregcast.ended"
 ENVIRONMENT = "environment.json"
 DURATION, PEAK_MEMORY = "duration_seconds", "peak_memory_mib"
 LIBRARIES = (
@@ -93,11 +93,13 @@ def log_record(run_id: str, kind: Kind, cohort: Cohort, begun: Beginning, *, sec
         seconds_before: of the same run, in sessions that ended earlier.
     """
     from mlflow import MlflowClient
+    from mlflow.entities import RunTag
 
     client = MlflowClient()
-    times = {"tregcast.began": _text(begun.at), "tregcast.ended": _text(datetime.now(UTC))}
-    for key, value in ({KIND_TAG: kind} | cohort_tags(cohort) | code_tags() | times).items():
-        client.set_tag(run_id, key, value)
+    first = client.get_run(run_id).data.tags.get(BEGAN_TAG, _text(begun.at))  # of a run that is gone on with
+    times = {BEGAN_TAG: first, ENDED_TAG: _text(datetime.now(UTC))}
+    tags = {KIND_TAG: kind} | cohort_tags(cohort) | code_tags() | times
+    client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
     client.log_metric(run_id, DURATION, seconds_before + begun.seconds)
     if (peak := peak_memory_mib()) is not None:
         client.log_metric(run_id, PEAK_MEMORY, peak)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from training.tracking import STORE, StoreError
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.storages import RDBStorage
+    from sqlalchemy.engine import URL
 
 DATABASE = "tuning.db"
 SQLITE = "sqlite:///"
@@ -81,24 +83,39 @@ def open_storage(url: str) -> Iterator[RDBStorage]:
 
     quiet_optuna()
     try:
-        shown = make_url(url).render_as_string(hide_password=True)
+        given = make_url(url)
     except (ArgumentError, ValueError):
-        raise StoreError(
-            f"--storage is not a database URL; give one such as {SQLITE}mlruns/{DATABASE} or postgresql://USER@HOST/NAME"
-        ) from None
+        example = f"{SQLITE}{STORE}/{DATABASE} or postgresql://USER@HOST/NAME"
+        raise StoreError(f"--storage is not a database URL; give one such as {example}") from None
     patience = {"connect_args": {"timeout": SQLITE_SECONDS}} if url.startswith(SQLITE) else {}
     try:
         if url == default_storage(url):
             Path(url.removeprefix(SQLITE)).parent.mkdir(parents=True, exist_ok=True)
-        storage = RDBStorage(url, engine_kwargs=patience)
+        storage = RDBStorage(_with_driver(given).render_as_string(hide_password=False), engine_kwargs=patience)
     except (SQLAlchemyError, ImportError, OSError, RuntimeError) as error:
-        cause = getattr(error, "orig", None) or error
-        raise StoreError(f"{shown}: cannot be opened: {' '.join(str(cause).split())}") from error
+        cause = " ".join(str(getattr(error, "orig", None) or error).split())
+        remedy = "; install the driver, or name another, as postgresql+psycopg2://" * isinstance(error, ImportError)
+        raise StoreError(f"{given.render_as_string()}: cannot be opened: {cause}{remedy}") from error
     try:
         yield storage
     finally:
         storage.remove_session()
         storage.engine.dispose()
+
+
+def _with_driver(url: URL) -> URL:
+    """The same with psycopg2 where no driver is named and only that one is there: SQLAlchemy 2.1 takes psycopg.
+
+    >>> from sqlalchemy.engine import make_url
+    >>> _with_driver(make_url("sqlite:///a.db")).drivername
+    'sqlite'
+    """
+    there = {driver for driver in ("psycopg", "psycopg2") if find_spec(driver) is not None}
+    return (
+        url.set(drivername="postgresql+psycopg2")
+        if url.drivername == "postgresql" and there == {"psycopg2"}
+        else url
+    )
 
 
 def open_study(storage: RDBStorage, name: str, subject: Subject) -> Study:

@@ -185,7 +185,7 @@ def _search(work: _Work, name: str, part: str, rows: Rows, lease: Lease, log: Se
     """Begin the search of a study, or go on with it, until the budget is spent."""
     study = open_study(work.storage, name, work.subject(part))
     if ended := end_what_was_killed(study):
-        work.progress(f"{ended} trial that was broken off is done again")
+        work.progress(f"trials that were broken off and are done again: {ended}")
     log.write_all(trials_of(study))
     plan = work.plan
 

@@ -29,6 +29,7 @@ HEADINGS = {
     "min_child_share": "share",
     "reg_lambda": "lambda",
 }
+KEEP = "No trial did better than the default settings: `tregcast train` needs no --settings."
 OPTIMISTIC = (
     "The best score is optimistic: it is the least of all trials on the very folds that chose it. "
     "`tregcast train` cross-validates on other folds, of the same patients; only `--outer 5` judges on rows that "
@@ -55,6 +56,7 @@ def as_text(tuning: Tuning, next_command: str) -> str:
         *(_row(trial) for trial in found.ranked[:SHOWN]),
         "",
         *_importances(found.importances),
+        *([KEEP] if found.best == found.default else []),
         *_worth(tuning.honest),
         "",
         f"Study  {found.study}",
