@@ -13,6 +13,7 @@ from commands.predict import predict
 from commands.registry import pull
 from commands.serve import serve
 from commands.train import train
+from commands.tune import tune
 from commands.vocabulary import vocabulary
 
 
@@ -22,7 +23,7 @@ def main() -> None:
     """Predict how fast a person with ALS will progress, how sure that is, and why."""
 
 
-for command in (cohort, train, evaluate_markers, pull, serve, predict, vocabulary):
+for command in (cohort, train, tune, evaluate_markers, pull, serve, predict, vocabulary):
     main.add_command(command)
 
 if __name__ == "__main__":

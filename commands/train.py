@@ -16,6 +16,11 @@ from commands.options import FILE, Fault, index_visits_option, mapping_option, t
 @click.option("--name", default="als-progression", show_default=True, help="Name in the model registry.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @index_visits_option
+@click.option(
+    "--settings",
+    metavar="FILE|models:/NAME@ALIAS",
+    help="How trees are grown: a JSON file, as tregcast tune writes it, or as a registered model has it.",
+)
 @tracking_uri_option
 def train(
     cohort_file: Path,
@@ -23,6 +28,7 @@ def train(
     name: str,
     seed: int,
     index_visits: Literal["every", "first"],
+    settings: str | None,
     tracking_uri: str | None,
 ) -> None:
     """Train on COHORT, log the run in MLflow, and register the model.
@@ -32,6 +38,8 @@ def train(
     """
     from training.cohort import CohortError
     from training.mapping import MappingError
+    from training.registry import Refused
+    from training.settings import DEFAULTS, SettingsError, settings_of
     from training.summary import summary
     from training.tracking import StoreError
     from training.train import train as run
@@ -43,9 +51,10 @@ def train(
             name=name,
             seed=seed,
             index_visits=index_visits,
+            settings=settings_of(settings, tracking_uri) if settings else DEFAULTS,
             tracking_uri=tracking_uri,
             progress=tell,
         )
-    except (CohortError, MappingError, StoreError) as error:
+    except (CohortError, MappingError, Refused, SettingsError, StoreError) as error:
         raise Fault(str(error)) from error
     click.echo(summary(made))

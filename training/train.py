@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model.boosting import BoosterSettings
 from model.fitted import overall
 from model.pack import load_pack, write_pack
 from training.cohort import Cohort, IndexVisits, read_cohort
@@ -16,6 +17,8 @@ from training.evaluation import MODEL
 from training.fit import Fitted, fit, require_enough
 from training.progress import Progress, silent
 from training.registry import PACK_TAG, RegistryError, Version, give_aliases
+from training.run_record import Beginning, cohort_tags, log_record
+from training.settings import DEFAULTS
 from training.signature import input_example, signature_for
 from training.tracking import open_store
 
@@ -45,6 +48,7 @@ def train(
     name: str = DEFAULT_NAME,
     seed: int = 0,
     index_visits: IndexVisits = "every",
+    settings: BoosterSettings = DEFAULTS,
     tracking_uri: str | None = None,
     progress: Progress = silent,
 ) -> TrainingRun:
@@ -55,6 +59,7 @@ def train(
         RegistryError: the name cannot be one of the registry. StoreError: the store cannot be opened.
         StoreError: the tracking store cannot be opened.
     """
+    begun = Beginning.now()
     if not NAME.fullmatch(name):
         raise RegistryError(f"name = {name!r} is not of letters, digits, dot, dash and underscore; choose another")
     cohort = read_cohort(cohort_path, mapping_path, index_visits=index_visits)
@@ -62,11 +67,11 @@ def train(
     uri = open_store(tracking_uri)  # before the work, so that a store that cannot be had costs nothing
     report = cohort.report
     progress(f"{report.rows} rows, {report.patients} patients, {report.patients_with_outcome} with an outcome")
-    fitted = fit(cohort, name=name, seed=seed, progress=progress)
+    fitted = fit(cohort, name=name, seed=seed, settings=settings, progress=progress)
     import mlflow
 
     with (
-        mlflow.start_run(run_name=f"{name} on {cohort.name}", tags=_tags(cohort)) as run,
+        mlflow.start_run(run_name=f"{name} on {cohort.name}", tags=cohort_tags(cohort)) as run,
         tempfile.TemporaryDirectory() as scratch,
     ):
         folder = Path(scratch) / "pack"
@@ -80,18 +85,10 @@ def train(
         registered = str(info.registered_model_version)
         mlflow.MlflowClient().set_model_version_tag(name, registered, PACK_TAG, pack_id)
         run_id = str(run.info.run_id)
+        log_record(run_id, "training", cohort, begun)
     version = give_aliases(name, registered)
     progress(f"registered as {name} version {version.version} ({', '.join(version.aliases)})")
     return TrainingRun(cohort, fitted, version, run_id, uri, pack_id)
-
-
-def _tags(cohort: Cohort) -> dict[str, str]:
-    return {
-        "tregcast.cohort": cohort.name,
-        "tregcast.cohort_digest": cohort.digest,
-        "tregcast.simulated": str(cohort.simulated).lower(),
-        "tregcast.provenance": cohort.provenance,
-    }
 
 
 def _params(fitted: Fitted, seed: int, index_visits: IndexVisits) -> dict[str, object]:
