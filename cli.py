@@ -11,6 +11,7 @@ from commands.cohort import cohort
 from commands.evaluate import evaluate_markers
 from commands.predict import predict
 from commands.registry import pull
+from commands.report import report
 from commands.serve import serve
 from commands.train import train
 from commands.vocabulary import vocabulary
@@ -22,7 +23,7 @@ def main() -> None:
     """Predict how fast a person with ALS will progress, how sure that is, and why."""
 
 
-for command in (cohort, train, evaluate_markers, pull, serve, predict, vocabulary):
+for command in (cohort, train, evaluate_markers, report, pull, serve, predict, vocabulary):
     main.add_command(command)
 
 if __name__ == "__main__":
