@@ -32,6 +32,7 @@ COMMANDS = [
     ["cohort", "simulate"],
     ["train"],
     ["pull"],
+    ["report"],
     ["serve"],
     ["predict"],
     ["vocabulary"],

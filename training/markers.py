@@ -11,6 +11,7 @@ from features.vocabulary import vocabulary
 from training.cohort import Cohort
 from training.examples import Examples
 
+FEWEST_SHOWN = 10  # patients behind a quartile, so that it is nobody's own value
 DIRECTIONS = {1: "higher is faster", -1: "higher is slower", 0: "not set"}
 
 
@@ -25,7 +26,7 @@ class Marker:
     direction: str  # that the model is held to
     share_of_patients: float  # who have it at one index visit at least
     patients: int  # who have it at the first one, of whom the next are
-    median: float | None  # None where it is no feature of the model
+    median: float | None  # None where it is no feature, or fewer than 10 patients have it
     lower_quartile: float | None
     upper_quartile: float | None
     share: float | None  # of a property: the share of patients who have it
@@ -44,7 +45,7 @@ def _marker(
     values = values[~np.isnan(values)]
     category = feature.kind == "category"
     low, middle, high = (None, None, None)
-    if len(values) and not category:
+    if len(values) >= FEWEST_SHOWN and not category:
         low, middle, high = (float(q) for q in np.quantile(values, [0.25, 0.5, 0.75]))
     return Marker(
         column=feature.column,

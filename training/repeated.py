@@ -95,8 +95,8 @@ def require_same_figures(made: TrainedVersion, card: CardFacts, evaluation: Eval
 def _differing(was: Mapping[str, Figures], now: Mapping[str, Figures]) -> list[str]:
     return [
         f"{name} {key} was {was.get(name, {}).get(key)}, is {now.get(name, {}).get(key)}"
-        for name in dict.fromkeys((*was, *now))
-        for key in dict.fromkeys((*was.get(name, {}), *now.get(name, {})))
+        for name in dict.fromkeys((*now, *was))
+        for key in dict.fromkeys((*now.get(name, {}), *was.get(name, {})))
         if was.get(name, {}).get(key) != now.get(name, {}).get(key)
     ]
 
