@@ -11,6 +11,7 @@ from commands.cohort import cohort
 from commands.evaluate import evaluate_markers
 from commands.predict import predict
 from commands.registry import pull
+from commands.report import report
 from commands.serve import serve
 from commands.train import train
 from commands.tune import tune
@@ -23,7 +24,18 @@ def main() -> None:
     """Predict how fast a person with ALS will progress, how sure that is, and why."""
 
 
-for command in (cohort, train, tune, evaluate_markers, pull, serve, predict, vocabulary):
+COMMANDS = (
+    cohort,
+    train,
+    tune,
+    evaluate_markers,
+    report,
+    pull,
+    serve,
+    predict,
+    vocabulary,
+)
+for command in COMMANDS:
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ STOPPED = 130  # as a shell has it for Ctrl-C
     type=click.IntRange(1, 100_000),
     default=50,
     show_default=True,
-    help="In all, those of earlier sessions of the same study counted.",
+    help="In all, those of earlier runs of the same study counted.",
 )
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Begin no trial after so long.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)

@@ -34,6 +34,7 @@ COMMANDS = [
     ["cohort", "template"],
     ["train"],
     ["pull"],
+    ["report"],
     ["serve"],
     ["predict"],
     ["vocabulary"],

@@ -71,8 +71,8 @@ def card_of(
         "evaluation": {
             "method": evaluation.method,
             "interval_coverage_aimed_at": COVERAGE,
-            "overall": {name: _rounded(found) for name, found in evaluation.overall.items()},
-            "by_predicted_band": {name: _rounded(found) for name, found in evaluation.bands.items()},
+            "overall": {name: rounded(found) for name, found in evaluation.overall.items()},
+            "by_predicted_band": {name: rounded(found) for name, found in evaluation.bands.items()},
         },
         "features": [
             {
@@ -110,5 +110,6 @@ def _absent_tregs(cohort: Cohort) -> list[str]:
     return ["The training cohort has no Treg measurement: this model knows nothing of Tregs."]
 
 
-def _rounded(found: Mapping[str, float]) -> dict[str, float | None]:
+def rounded(found: Mapping[str, float]) -> dict[str, float | None]:
+    """Figures as a card holds them: to 6 decimals, None for what is not defined."""
     return {key: None if math.isnan(value) else round(value, 6) for key, value in found.items()}

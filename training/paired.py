@@ -6,6 +6,7 @@ it, so the chance of a fit is not in them: `widened` adds it, from how much the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,6 +65,27 @@ def patient_draws(patient: ArrayLike, resamples: int, seed: int) -> Floats:
     return generator.multinomial(patients, np.full(patients, 1.0 / patients), size=resamples).astype(np.float64)
 
 
+def patient_means(patient: ArrayLike, draws: Floats) -> Callable[[Floats], Floats]:
+    """A function from values (n,) to their mean on the cohort (first) and on every resample, (1 + resamples,).
+
+    Args:
+        patient: (n,) whose each row is.
+        draws: (resamples, patients), of `patient_draws`.
+
+    >>> mean = patient_means(["a", "a", "b"], np.array([[2.0, 0.0], [1.0, 1.0]]))
+    >>> mean(np.array([1.0, 2.0, 6.0])).tolist()
+    [3.0, 1.5, 3.0]
+    """
+    _, whose = np.unique(patient, return_inverse=True)
+    weights = np.vstack([np.ones(draws.shape[1]), draws])
+    counts = weights @ np.bincount(whose).astype(np.float64)
+
+    def mean(values: Floats) -> Floats:
+        return np.asarray(weights @ np.bincount(whose, values) / counts, dtype=np.float64)
+
+    return mean
+
+
 def figures(observed: Floats, forecasts: Forecasts, patient: ArrayLike, draws: Floats) -> dict[str, Floats]:
     """Each metric on the cohort (first) and on every resample of its patients, (1 + resamples,).
 
@@ -73,16 +95,9 @@ def figures(observed: Floats, forecasts: Forecasts, patient: ArrayLike, draws: F
         patient: (n,) whose each row is.
         draws: (resamples, patients), of `patient_draws`.
     """
-    _, whose = np.unique(patient, return_inverse=True)
     lower, upper = forecasts.interval[:, 0], forecasts.interval[:, 1]
     outside = np.maximum(lower - observed, 0.0) + np.maximum(observed - upper, 0.0)
-    weights = np.vstack([np.ones(draws.shape[1]), draws])
-
-    def mean(values: Floats) -> Floats:
-        sums = weights @ np.bincount(whose, values)
-        counts: Floats = weights @ np.bincount(whose).astype(np.float64)
-        return np.asarray(sums / counts, dtype=np.float64)
-
+    mean = patient_means(patient, draws)
     squared = mean((observed - forecasts.rate) ** 2)
     spread = mean(observed**2) - mean(observed) ** 2
     alpha = 1.0 - forecasts.coverage

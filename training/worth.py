@@ -8,7 +8,7 @@ patients (a bootstrap) and of the fits (how much folds differ), see `training.pa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from features.matrix import DesignMatrix
 from model.distribution import band_of
+from model.regressor import ProgressionRegressor
 from training.evaluation import MODEL, Evaluation, evaluate
 from training.examples import Examples
 from training.fit import regressor_for
@@ -97,6 +98,7 @@ def worth(
     n_folds: int = 5,
     seed: int = 0,
     resamples: int = RESAMPLES,
+    make: Callable[[DesignMatrix, int], ProgressionRegressor] = regressor_for,
     progress: Progress = silent,
 ) -> Worth:
     """Evaluate the ladder and the leave-one-outs on one cohort.
@@ -106,6 +108,7 @@ def worth(
         only: the markers to compare, all by default. The ladder is the same; rungs without need are not evaluated.
         singly: False for just what those asked about are worth together.
         n_folds: outer folds. seed: of folds, fits and resamples. resamples: of patients.
+        make: a fresh, unfitted regressor for a matrix and a seed.
         progress: told when a set of markers is evaluated.
     """
     has = {marker: _columns(examples.matrix, marker) for marker in MARKERS}
@@ -122,9 +125,7 @@ def worth(
         columns = sets[name]
         if columns not in evaluations:
             part = _only(examples, columns)
-            evaluations[columns] = evaluate(
-                part, lambda: regressor_for(part.matrix, seed), n_folds=n_folds, seed=seed
-            )
+            evaluations[columns] = evaluate(part, lambda: make(part.matrix, seed), n_folds=n_folds, seed=seed)
             progress(f"{name}: {len(columns)} features")
         overall[name] = evaluations[columns].overall[MODEL]
         return evaluations[columns]
