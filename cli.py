@@ -8,6 +8,7 @@ from __future__ import annotations
 import click
 
 from commands.cohort import cohort
+from commands.compare import compare
 from commands.evaluate import evaluate_markers
 from commands.predict import predict
 from commands.registry import pull
@@ -22,7 +23,7 @@ def main() -> None:
     """Predict how fast a person with ALS will progress, how sure that is, and why."""
 
 
-for command in (cohort, train, evaluate_markers, pull, serve, predict, vocabulary):
+for command in (cohort, train, evaluate_markers, compare, pull, serve, predict, vocabulary):
     main.add_command(command)
 
 if __name__ == "__main__":

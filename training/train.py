@@ -14,6 +14,7 @@ from model.pack import load_pack, write_pack
 from training.cohort import Cohort, IndexVisits, read_cohort
 from training.evaluation import MODEL
 from training.fit import Fitted, fit, require_enough
+from training.kept_forecasts import kept_forecasts, log_forecasts
 from training.progress import Progress, silent
 from training.registry import PACK_TAG, RegistryError, Version, give_aliases
 from training.signature import input_example, signature_for
@@ -79,6 +80,7 @@ def train(
         mlflow.set_tag(PACK_TAG, pack_id)
         registered = str(info.registered_model_version)
         mlflow.MlflowClient().set_model_version_tag(name, registered, PACK_TAG, pack_id)
+        log_forecasts(kept_forecasts(cohort, fitted.evaluation), name, registered)
         run_id = str(run.info.run_id)
     version = give_aliases(name, registered)
     progress(f"registered as {name} version {version.version} ({', '.join(version.aliases)})")
