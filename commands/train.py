@@ -22,6 +22,11 @@ from commands.options import FILE, Fault, mapping_option, tell, tracking_uri_opt
     show_default=True,
     help="Train on every visit that has an outcome, or on each patient's first such visit.",
 )
+@click.option(
+    "--settings",
+    metavar="FILE|models:/NAME@ALIAS",
+    help="How trees are grown: a JSON file, as tregcast tune writes it, or as a registered model has it.",
+)
 @tracking_uri_option
 def train(
     cohort_file: Path,
@@ -29,6 +34,7 @@ def train(
     name: str,
     seed: int,
     index_visits: Literal["every", "first"],
+    settings: str | None,
     tracking_uri: str | None,
 ) -> None:
     """Train on COHORT, log the run in MLflow, and register the model.
@@ -38,6 +44,8 @@ def train(
     """
     from training.cohort import CohortError
     from training.mapping import MappingError
+    from training.registry import Refused
+    from training.settings import DEFAULTS, SettingsError, settings_of
     from training.summary import summary
     from training.tracking import StoreError
     from training.train import train as run
@@ -49,9 +57,10 @@ def train(
             name=name,
             seed=seed,
             index_visits=index_visits,
+            settings=settings_of(settings, tracking_uri) if settings else DEFAULTS,
             tracking_uri=tracking_uri,
             progress=tell,
         )
-    except (CohortError, MappingError, StoreError) as error:
+    except (CohortError, MappingError, Refused, SettingsError, StoreError) as error:
         raise Fault(str(error)) from error
     click.echo(summary(made))

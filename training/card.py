@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from features.vocabulary import vocabulary
+from model.boosting import BoosterSettings
 from model.predictor import COVERAGE, SCALE_NAMES
 from training.cohort import Cohort
 from training.evaluation import Evaluation
 from training.examples import Examples
 from training.outcome import HORIZON_MONTHS, NOISE_SD, SHORTEST_SPAN_MONTHS
+from training.settings import CARD_KEY
 
 SIMULATED_STATEMENT = (
     "This model was trained on a SIMULATED cohort built on published group figures, not on patients. "
@@ -41,6 +43,7 @@ def card_of(
     evaluation: Evaluation,
     importance: tuple[float, ...],
     seed: int,
+    settings: BoosterSettings,
 ) -> dict[str, object]:
     """The card as plain JSON values. Every number in it comes from this run."""
     return {
@@ -83,6 +86,7 @@ def card_of(
             for feature, share in zip(examples.matrix.features, importance, strict=True)
         ],
         "seed": seed,
+        CARD_KEY: asdict(settings),
     }
 
 

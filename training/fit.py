@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from features.derive import SCALE_MAXIMUM
 from features.matrix import DesignMatrix
 from model.applicability import fit_applicability
+from model.boosting import BoosterSettings
 from model.contents import Contents
 from model.crossfit import grouped_folds
 from model.fitted import overall
@@ -21,6 +22,7 @@ from training.evaluation import Evaluation, evaluate
 from training.examples import Examples, examples_of
 from training.outcome import SHORTEST_SPAN_MONTHS
 from training.progress import Progress, silent
+from training.settings import DEFAULTS
 
 FEWEST_PATIENTS = 40
 LIBRARIES = ("tregcast", "numpy", "scikit-learn", "xgboost-cpu")
@@ -36,7 +38,7 @@ class Fitted:
     contents: Contents
 
 
-def regressor_for(matrix: DesignMatrix, seed: int) -> ProgressionRegressor:
+def regressor_for(matrix: DesignMatrix, seed: int, settings: BoosterSettings = DEFAULTS) -> ProgressionRegressor:
     """An unfitted regressor that knows what is known of the columns.
 
     Directions, what is history, which are items of a total; and that a slope over at least three months, as every
@@ -52,6 +54,7 @@ def regressor_for(matrix: DesignMatrix, seed: int) -> ProgressionRegressor:
         details=matrix.details,
         score_range=score_range,
         random_state=seed,
+        **asdict(settings),
     )
 
 
@@ -73,6 +76,7 @@ def fit(
     *,
     name: str,
     seed: int = 0,
+    settings: BoosterSettings = DEFAULTS,
     n_folds: int = 5,
     progress: Progress = silent,
 ) -> Fitted:
@@ -84,10 +88,12 @@ def fit(
     require_enough(cohort)
     examples = examples_of(cohort)
     progress(f"{len(examples.y)} index visits, {len(examples.matrix.columns)} features")
-    evaluation = evaluate(
-        examples, lambda: regressor_for(examples.matrix, seed), n_folds=n_folds, seed=seed, progress=progress
-    )
-    regressor = regressor_for(examples.matrix, seed).fit(examples.X, examples.y, groups=examples.groups)
+
+    def make() -> ProgressionRegressor:
+        return regressor_for(examples.matrix, seed, settings)
+
+    evaluation = evaluate(examples, make, n_folds=n_folds, seed=seed, progress=progress)
+    regressor = make().fit(examples.X, examples.y, groups=examples.groups)
     progress("fitted on all patients")
     importance = _importance(regressor, examples)
     looked_at = [
@@ -102,7 +108,7 @@ def fit(
         applicability=fit_applicability(examples.X, looked_at, folds),
         importance=importance,
         statement=statement_of(cohort),
-        card=card_of(cohort, examples, evaluation, overall(importance), seed),
+        card=card_of(cohort, examples, evaluation, overall(importance), seed, settings),
         cohort_digest=cohort.digest,
         versions={library: version(library) for library in LIBRARIES} | {"python": _python()},
     )

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model.boosting import BoosterSettings
 from model.fitted import overall
 from model.pack import load_pack, write_pack
 from training.cohort import Cohort, IndexVisits, read_cohort
@@ -17,6 +18,7 @@ from training.fit import Fitted, fit, require_enough
 from training.kept_forecasts import kept_forecasts, log_forecasts
 from training.progress import Progress, silent
 from training.registry import PACK_TAG, RegistryError, Version, give_aliases
+from training.settings import DEFAULTS
 from training.signature import input_example, signature_for
 from training.tracking import open_store
 
@@ -46,6 +48,7 @@ def train(
     name: str = DEFAULT_NAME,
     seed: int = 0,
     index_visits: IndexVisits = "every",
+    settings: BoosterSettings = DEFAULTS,
     tracking_uri: str | None = None,
     progress: Progress = silent,
 ) -> TrainingRun:
@@ -63,7 +66,7 @@ def train(
     uri = open_store(tracking_uri)  # before the work, so that a store that cannot be had costs nothing
     report = cohort.report
     progress(f"{report.rows} rows, {report.patients} patients, {report.patients_with_outcome} with an outcome")
-    fitted = fit(cohort, name=name, seed=seed, progress=progress)
+    fitted = fit(cohort, name=name, seed=seed, settings=settings, progress=progress)
     import mlflow
 
     with (
