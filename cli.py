@@ -10,7 +10,9 @@ import click
 from commands.cohort import cohort
 from commands.compare import compare
 from commands.evaluate import evaluate_markers
+from commands.lineage import lineage
 from commands.predict import predict
+from commands.promote import promote, rollback
 from commands.registry import pull
 from commands.serve import serve
 from commands.train import train
@@ -23,7 +25,19 @@ def main() -> None:
     """Predict how fast a person with ALS will progress, how sure that is, and why."""
 
 
-for command in (cohort, train, evaluate_markers, compare, pull, serve, predict, vocabulary):
+for command in (
+    cohort,
+    train,
+    evaluate_markers,
+    compare,
+    promote,
+    rollback,
+    lineage,
+    pull,
+    serve,
+    predict,
+    vocabulary,
+):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.pack import Pack
+from model.pack import MANIFEST, Pack
+from training.allowed_changes import Flat, identity
 from training.kept_forecasts import KeptForecasts, read_forecasts
 from training.recipe import Recipe, RegisteredRun, recipe_of, run_of
 from training.registry import Version, pull
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A version whose pack was fetched anew and verified; manifest and card by path, as `identity` has them."""
+
+    version: Version
+    pack: Pack
+    identity: Flat
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +29,7 @@ class Contender:
 
     version: Version
     pack: Pack
+    identity: Flat
     kept: KeptForecasts
     run: RegisteredRun
 
@@ -33,18 +43,32 @@ class Contender:
         return recipe_of(self.run)
 
 
+def verified(version: Version, uri: str | None = None) -> Verified:
+    """Fetch a version's pack anew, so that what the store holds now is what is judged.
+
+    Raises:
+        RegistryError: it cannot be fetched. Refused: it does not verify.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        folder, pack = pull(f"models:/{version.name}/{version.version}", uri, Path(scratch))
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+    return Verified(version, pack, identity(manifest, pack.card))
+
+
 def contender(version: Version, uri: str | None = None) -> Contender:
-    """Fetch a version anew from the store, so that what the store holds is what is judged.
+    """A version with all that a comparison needs.
 
     Raises:
         RegistryError: its pack, its run or what the run kept is not there. Refused: the pack does not verify.
     """
-    with fetched(version, uri) as (_, pack):
-        return Contender(version, pack, read_forecasts(version), run_of(version))
+    return contender_of(verified(version, uri))
 
 
-@contextmanager
-def fetched(version: Version, uri: str | None = None) -> Iterator[tuple[Path, Pack]]:
-    """The verified pack of a version in a folder of its own, which is gone afterwards; as `pull` raises."""
-    with tempfile.TemporaryDirectory() as scratch:
-        yield pull(f"models:/{version.name}/{version.version}", uri, Path(scratch))
+def contender_of(found: Verified) -> Contender:
+    """The same from a verified pack.
+
+    Raises:
+        RegistryError: its run or what the run kept is not there.
+    """
+    version = found.version
+    return Contender(version, found.pack, found.identity, read_forecasts(version), run_of(version))

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,8 +62,27 @@ class Chain:
 
     @property
     def champion(self) -> str | None:
-        """The version that the decisions made champion; None before the first."""
-        return self.entries[-1].decision.champion if self.entries else None
+        """The version that the decisions left champion; None before the first of them."""
+        return self.standing[-1] if self.standing else None
+
+    @property
+    def champions(self) -> tuple[str, ...]:
+        """Every version that ever was champion, in order."""
+        first = [entry.decision.from_version for entry in self.entries[:1]]
+        moved = [entry.decision.to_version for entry in self.entries if entry.decision.moves]
+        return tuple(dict.fromkeys(version for version in (*first, *moved) if version is not None))
+
+    @property
+    def standing(self) -> tuple[str, ...]:
+        """The champions up to the present one; a rollback takes off those after the one it returned to."""
+        found = [entry.decision.from_version for entry in self.entries[:1] if entry.decision.from_version]
+        for entry in self.entries:
+            version = entry.decision.to_version
+            if entry.decision.kind == "rollback" and version in found:
+                found = found[: len(found) - found[::-1].index(version)]
+            elif entry.decision.moves:
+                found.append(version)
+        return tuple(found)
 
     @property
     def last(self) -> str:
@@ -268,13 +287,16 @@ def _written(client: MlflowClient, decision: Decision, document: bytes) -> str:
 
 
 def _finish(client: MlflowClient, entry: Entry) -> None:
+    from mlflow.exceptions import MlflowException
+
     decision = entry.decision
     told = f"{decision.kind} by {decision.who}, {decision.when}" + (
         f": {decision.reason}" if decision.reason else ""
     )
-    client.set_model_version_tag(
-        decision.model, decision.to_version, f"tregcast.decision.{decision.number}", told[:5000]
-    )
+    with suppress(MlflowException):  # a version that was deleted since can not be tagged
+        client.set_model_version_tag(
+            decision.model, decision.to_version, f"tregcast.decision.{decision.number}", told[:5000]
+        )
     client.set_registered_model_tag(decision.model, LAST_TAG, f"{decision.number} {entry.digest}")
     client.set_terminated(entry.run_id, "FINISHED")
 

@@ -33,7 +33,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One decision. ``to_version`` is the version that it was about; a refusal leaves ``from_version`` champion."""
+    """One decision. ``to_version`` is the version that it was about; a refusal moves nothing."""
 
     number: int  # from 1, without a gap
     model: str
@@ -56,11 +56,6 @@ class Decision:
         return self.kind != "refusal"
 
     @property
-    def champion(self) -> str | None:
-        """The version that serves after it."""
-        return self.to_version if self.moves else self.from_version
-
-    @property
     def failed(self) -> tuple[str, ...]:
         """The gates that did not hold."""
         return tuple(verdict.gate for verdict in self.gates if not verdict.passed)
@@ -71,7 +66,8 @@ class Decision:
         said = {
             "first champion": f"version {self.to_version} became the first champion",
             "promotion": f"version {self.to_version} was promoted in place of {self.from_version}",
-            "refusal": f"version {self.to_version} was refused; {self.from_version} stays champion",
+            "refusal": f"version {self.to_version} was refused, {self.from_version} was kept "
+            f"({', '.join(self.failed)})",
             "override": f"version {self.to_version} was promoted in place of {self.from_version} despite "
             f"{', '.join(self.failed)}: {self.reason}",
             "rollback": f"back from version {self.from_version} to {self.to_version}: {self.reason}",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any
 
 from features.matrix import DesignMatrix
 from model.boosting import BoosterSettings
@@ -12,8 +14,8 @@ from training.cohort import IndexVisits
 from training.fit import regressor_for
 from training.registry import RegistryError, Version
 
-SETTINGS = ("n_folds", *(field.name for field in fields(BoosterSettings)))
-_WHOLE = {"n_folds", *(field.name for field in fields(BoosterSettings) if field.type in {"int", int})}
+SETTINGS = tuple(field.name for field in fields(BoosterSettings))
+_WHOLE = {field.name for field in fields(BoosterSettings) if field.type in {"int", int}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,7 @@ class RegisteredRun:
     """The run behind a registered version, as MLflow has it."""
 
     run_id: str
+    started: str  # ISO 8601, UTC
     tags: Mapping[str, str]
     params: Mapping[str, str]
     metrics: Mapping[str, float]
@@ -28,16 +31,15 @@ class RegisteredRun:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Seed, index visits and the regressor's settings of a run."""
+    """Seed, index visits and the settings of the trees of a run."""
 
     seed: int
     index_visits: IndexVisits
-    settings: Mapping[str, int | float]
+    settings: BoosterSettings
 
     def regressor(self, matrix: DesignMatrix) -> ProgressionRegressor:
         """An unfitted regressor with these settings."""
-        made: ProgressionRegressor = regressor_for(matrix, self.seed).set_params(**self.settings)
-        return made
+        return regressor_for(matrix, self.seed, self.settings)
 
 
 def run_of(version: Version) -> RegisteredRun:
@@ -57,7 +59,8 @@ def run_of(version: Version) -> RegisteredRun:
         raise RegistryError(
             f"{version.name} version {version.version}: its run is gone: {error.message}"
         ) from error
-    return RegisteredRun(run_id, dict(run.data.tags), dict(run.data.params), dict(run.data.metrics))
+    started = datetime.fromtimestamp(run.info.start_time / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return RegisteredRun(run_id, started, dict(run.data.tags), dict(run.data.params), dict(run.data.metrics))
 
 
 def recipe_of(run: RegisteredRun) -> Recipe:
@@ -70,8 +73,8 @@ def recipe_of(run: RegisteredRun) -> Recipe:
     if missing:
         raise RegistryError(f"run {run.run_id}: no parameter {', '.join(missing)}; it cannot be made again")
     try:
-        settings = {name: (int if name in _WHOLE else float)(run.params[name]) for name in SETTINGS}
+        numbers: dict[str, Any] = {name: (int if name in _WHOLE else float)(run.params[name]) for name in SETTINGS}
         seed = int(run.params["seed"])
     except ValueError as error:
         raise RegistryError(f"run {run.run_id}: a parameter is no number: {error}") from error
-    return Recipe(seed, "first" if run.params["index_visits"] == "first" else "every", settings)
+    return Recipe(seed, "first" if run.params["index_visits"] == "first" else "every", BoosterSettings(**numbers))
