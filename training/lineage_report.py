@@ -9,6 +9,8 @@ from model.canonical import canonical_json
 from training.decisions import Decision, Verdict
 from training.lineage import Lineage
 
+FIGURES = ("rmse", "mae", "r2", "correlation", "coverage", "interval_width", "interval_score")
+
 
 def as_text(found: Lineage) -> str:
     """Where the version comes from, through which gates it went, and who was champion before it."""
@@ -20,8 +22,8 @@ def as_text(found: Lineage) -> str:
     if found.run is not None:
         lines.append(f"Run       {found.run.run_id}, {found.run.started}")
     lines += _table("Cohort", found.cohort) + _table("Recorded", found.record) + _table("Settings", found.settings)
-    cross_validated = {key: f"{value:.4g}" for key, value in found.figures.items() if key.startswith("cv_")}
-    lines += _table("Figures", {key: value for key, value in cross_validated.items() if key.count("_") < 3})
+    figures = {key: f"{found.figures[f'cv_{key}']:.3f}" for key in FIGURES if f"cv_{key}" in found.figures}
+    lines += _table("Cross-validated", figures)
     lines += ["", *_decisions(found)]
     if found.problems:
         lines += ["", "NOT IN ORDER:", *(f"  - {problem}" for problem in found.problems)]

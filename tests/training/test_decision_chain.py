@@ -89,7 +89,7 @@ def together(processes: list[subprocess.Popen[str]]) -> list[str]:
         assert process.stdin is not None
         process.stdin.write("\n")
         process.stdin.flush()
-    return [process.communicate(timeout=60)[0] for process in processes]
+    return [process.communicate(timeout=180)[0] for process in processes]
 
 
 @contextmanager
