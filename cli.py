@@ -8,8 +8,11 @@ from __future__ import annotations
 import click
 
 from commands.cohort import cohort
+from commands.compare import compare
 from commands.evaluate import evaluate_markers
+from commands.lineage import lineage
 from commands.predict import predict
+from commands.promote import promote, rollback
 from commands.registry import pull
 from commands.report import report
 from commands.serve import serve
@@ -29,6 +32,10 @@ COMMANDS = (
     train,
     tune,
     evaluate_markers,
+    compare,
+    promote,
+    rollback,
+    lineage,
     report,
     pull,
     serve,

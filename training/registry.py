@@ -34,17 +34,11 @@ class Version:
     pack_id: str
 
 
-def give_aliases(name: str, version: str) -> Version:
-    """Make a version the challenger, and the champion too if there is none.
-
-    A registry that still holds no champion is the only case in which training moves that alias.
-    """
+def make_challenger(name: str, version: str) -> Version:
+    """Make a version the challenger. Which one is champion is decided: see `training.champion`."""
     from mlflow import MlflowClient
 
-    client = MlflowClient()
-    client.set_registered_model_alias(name, CHALLENGER, version)
-    if CHAMPION not in client.get_registered_model(name).aliases:
-        client.set_registered_model_alias(name, CHAMPION, version)
+    MlflowClient().set_registered_model_alias(name, CHALLENGER, version)
     return version_of(f"models:/{name}/{version}")
 
 
@@ -123,4 +117,4 @@ def _link(link: Path, target: Path) -> None:
     fresh.replace(link)
 
 
-__all__ = ["PACKS", "Refused", "RegistryError", "StoreError", "Version", "give_aliases", "pull", "version_of"]
+__all__ = ["PACKS", "Refused", "RegistryError", "StoreError", "Version", "make_challenger", "pull", "version_of"]

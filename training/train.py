@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 from model.boosting import BoosterSettings
 from model.fitted import overall
 from model.pack import load_pack, write_pack
+from training.champion import first_champion
 from training.cohort import Cohort, IndexVisits, read_cohort
 from training.evaluation import MODEL
 from training.fit import Fitted, fit, require_enough
+from training.kept_forecasts import kept_forecasts, log_forecasts
 from training.progress import Progress, silent
-from training.registry import PACK_TAG, RegistryError, Version, give_aliases
+from training.registry import PACK_TAG, RegistryError, Version, make_challenger
 from training.run_record import Beginning, cohort_tags, log_record
 from training.settings import DEFAULTS
 from training.signature import input_example, signature_for
@@ -84,9 +86,11 @@ def train(
         mlflow.set_tag(PACK_TAG, pack_id)
         registered = str(info.registered_model_version)
         mlflow.MlflowClient().set_model_version_tag(name, registered, PACK_TAG, pack_id)
+        log_forecasts(kept_forecasts(cohort, fitted.evaluation), name, registered)
         run_id = str(run.info.run_id)
         log_record(run_id, "training", cohort, begun)
-    version = give_aliases(name, registered)
+    make_challenger(name, registered)
+    version = first_champion(name, registered)
     progress(f"registered as {name} version {version.version} ({', '.join(version.aliases)})")
     return TrainingRun(cohort, fitted, version, run_id, uri, pack_id)
 

@@ -1,17 +1,20 @@
-"""The large draw of the reference cohort that its tests share, and one report of the trained run."""
+"""What tests of training share: the large draw of the reference cohort, a report of the trained run, and rivals."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from tests.training.rivals import Rivals, make_rivals
 from training import reference_cohort
 from training.card_facts import card_facts
 from training.repeated import Repeated
 from training.report import Report, report_of
 from training.report_document import Document, document
 from training.report_page import page
+from training.tracking import open_store
 from training.trained_version import TrainedVersion, trained_version
 from training.tripod import Answer, answers
 
@@ -52,3 +55,17 @@ def reported(trained) -> Reported:
     told = answers(report, {})
     made_document = document(report, told)
     return Reported(made, again, report, told, made_document, page(report, told, made_document).decode())
+
+
+@pytest.fixture(scope="session")
+def rivals(tmp_path_factory: pytest.TempPathFactory) -> Rivals:
+    """Three versions of a quick model, of which the first is champion. Only to be read."""
+    return make_rivals(tmp_path_factory.mktemp("rivals") / "made")
+
+
+@pytest.fixture
+def own(rivals: Rivals, tmp_path: Path) -> Rivals:
+    """The same in a store of the test's own, with MLflow pointed at it."""
+    copy = rivals.copied(tmp_path / "store")
+    open_store(copy.uri)
+    return copy

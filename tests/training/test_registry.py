@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model.pack import FILES, MANIFEST
-from training.registry import Refused, RegistryError, StoreError, give_aliases, pull, version_of
+from training.champion import first_champion
+from training.registry import Refused, RegistryError, StoreError, make_challenger, pull, version_of
 from training.tracking import default_uri, open_store
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def test_the_first_version_is_champion_and_the_second_only_challenger(trained: T
 
 
 def test_training_never_moves_a_champion(trained: Trained) -> None:
-    assert give_aliases(NAME, "2").aliases == ("challenger",)
+    assert first_champion(NAME, "2").aliases == make_challenger(NAME, "2").aliases == ("challenger",)
     assert version_of(f"models:/{NAME}@champion").version == "1"
 
 

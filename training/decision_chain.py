@@ -1,0 +1,312 @@
+"""The chain of decisions on a model, kept in MLflow so that it works over any tracking server.
+
+MLflow has no compare-and-set on aliases. What it does once only is to create an experiment of a given name. So
+decision n of a model is the run named by the experiment ``tregcast-decision-<model>-<n>``: who creates it has made
+decision n, everybody else is told it is taken. See docs/decisions/0008.
+
+1. The decision is written to a run of its own (``decision.json``). Nobody reads it yet.
+2. The experiment is created, with run and sha256 as its tags. This is the moment of decision.
+3. The alias follows, then the run is closed. A process killed before that leaves an open run; the next `settle`,
+   by whoever comes, does the rest.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from training.decisions import NOTHING_BEFORE, Decision, decision_from, digest_of
+from training.registry import CHAMPION
+from training.tracking import EXPERIMENT, StoreError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+KIND_TAG = "tregcast.kind"
+ARTIFACT = "decision.json"
+RUN_TAG, DIGEST_TAG = "tregcast.decision_run", "tregcast.decision_sha256"
+LAST_TAG = "tregcast.last_decision"  # of the registered model: number and sha256
+NOTE = "mlflow.note.content"
+TAKEN = "RESOURCE_ALREADY_EXISTS"
+
+
+class DecisionError(StoreError):
+    """A decision cannot be made now; the text says why and what to do."""
+
+
+class Taken(DecisionError):
+    """Another decision has this number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A decision in the chain: its sha256, its run, and whether all that follows from it is done."""
+
+    decision: Decision
+    digest: str
+    run_id: str
+    finished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The decisions on a model, first to last, and what is wrong with them, if anything."""
+
+    model: str
+    entries: tuple[Entry, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def champion(self) -> str | None:
+        """The version that the decisions left champion; None before the first of them."""
+        return self.standing[-1] if self.standing else None
+
+    @property
+    def champions(self) -> tuple[str, ...]:
+        """Every version that ever was champion, in order."""
+        first = [entry.decision.from_version for entry in self.entries[:1]]
+        moved = [entry.decision.to_version for entry in self.entries if entry.decision.moves]
+        return tuple(dict.fromkeys(version for version in (*first, *moved) if version is not None))
+
+    @property
+    def standing(self) -> tuple[str, ...]:
+        """The champions up to the present one; a rollback takes off those after the one it returned to."""
+        found = [entry.decision.from_version for entry in self.entries[:1] if entry.decision.from_version]
+        for entry in self.entries:
+            version = entry.decision.to_version
+            if entry.decision.kind == "rollback" and version in found:
+                found = found[: len(found) - found[::-1].index(version)]
+            elif entry.decision.moves:
+                found.append(version)
+        return tuple(found)
+
+    @property
+    def last(self) -> str:
+        """What the next decision holds of the one before."""
+        return self.entries[-1].digest if self.entries else NOTHING_BEFORE
+
+    @property
+    def next_number(self) -> int:
+        """The number of the next decision."""
+        return len(self.entries) + 1
+
+    def require_sound(self) -> None:
+        """Nothing, if each decision is as it was made.
+
+        Raises:
+            DecisionError: with all that is wrong.
+        """
+        if self.problems:
+            raise DecisionError(
+                f"{self.model}: the chain of decisions is broken: {'; '.join(self.problems)}. Nothing is decided "
+                "on it; restore the store from a backup, or train under another --name"
+            )
+
+
+def read_chain(model: str) -> Chain:
+    """All decisions on a model, each held to its sha256 and to the one before it.
+
+    Raises:
+        StoreError: the store does not answer.
+    """
+    with _told(model):
+        client = _client()
+        claims = _claims(client, model)
+        entries: list[Entry] = []
+        problems: list[str] = []
+        before = NOTHING_BEFORE
+        for number in range(1, max(claims, default=0) + 1):
+            try:
+                entry = _entry(client, model, number, claims, before)
+            except ValueError as error:
+                problems.append(f"decision {number}: {error}")
+                before = claims.get(number, {}).get(DIGEST_TAG, before)
+                continue
+            entries.append(entry)
+            before = entry.digest
+        problems += _against_last(client, model, entries)
+        return Chain(model, tuple(entries), tuple(problems))
+
+
+def decide(decision: Decision) -> Entry:
+    """Write a decision and claim its number. Afterwards it stands; `settle` does what follows from it.
+
+    Raises:
+        Taken: another decision has the number. StoreError: the store does not answer.
+    """
+    from mlflow.exceptions import MlflowException
+
+    document = decision.as_json()
+    with _told(decision.model):
+        client = _client()
+        run_id = _written(client, decision, document)
+        tags = {
+            KIND_TAG: "claim",
+            RUN_TAG: run_id,
+            DIGEST_TAG: digest_of(document),
+            NOTE: f"{decision.sentence}. Holds the number of a decision: do not delete.",
+        }
+        try:
+            client.create_experiment(claim_name(decision.model, decision.number), tags=tags)
+        except MlflowException as error:
+            holder = _claims(client, decision.model).get(decision.number, {}).get(RUN_TAG)
+            if holder != run_id:  # it may be ours: an answer lost on the way is asked for again
+                client.set_tag(run_id, KIND_TAG, "decision not made")
+                client.set_terminated(run_id, "KILLED")
+                if error.error_code != TAKEN:
+                    raise
+                raise Taken(f"{decision.model}: decision {decision.number} was made by somebody else") from error
+    return Entry(decision, digest_of(document), run_id, finished=False)
+
+
+def settle(model: str) -> Chain:
+    """Do what follows from decisions and is not done yet: the alias, the tags, the run's end. Whoever made them.
+
+    A slow process may write an alias that a later decision has moved on; so what was written is held to the chain
+    again afterwards.
+
+    Raises:
+        DecisionError: the chain is broken. StoreError: the store does not answer.
+    """
+    written: str | None = None
+    while True:
+        chain = read_chain(model)
+        chain.require_sound()
+        pending = [entry for entry in chain.entries if not entry.finished]
+        stale = written is not None and written != chain.champion
+        if not pending and not stale:
+            return chain
+        with _told(model):
+            client = _client()
+            if chain.champion is not None and (stale or any(entry.decision.moves for entry in pending)):
+                written = chain.champion
+                client.set_registered_model_alias(model, CHAMPION, written)
+            for entry in pending:
+                _finish(client, entry)
+
+
+def claim_name(model: str, number: int) -> str:
+    """The experiment that holds the number of a decision."""
+    return f"tregcast-decision-{model}-{number}"
+
+
+def _client() -> MlflowClient:
+    from mlflow import MlflowClient
+
+    return MlflowClient()
+
+
+def _claims(client: MlflowClient, model: str) -> dict[int, Mapping[str, str]]:
+    """The tags of each claim by number; a deleted experiment still holds its number."""
+    from mlflow.entities import ViewType
+
+    prefix = claim_name(model, 0)[:-1]
+    found: dict[int, Mapping[str, str]] = {}
+    token = None
+    while True:
+        page = client.search_experiments(
+            ViewType.ALL, filter_string=f"name LIKE '{prefix}%'", max_results=1000, page_token=token
+        )
+        for experiment in page:
+            number = experiment.name.removeprefix(prefix)
+            if experiment.name.startswith(prefix) and number.isascii() and number.isdecimal():
+                found[int(number)] = experiment.tags
+        token = page.token
+        if not token:
+            return found
+
+
+def _entry(
+    client: MlflowClient, model: str, number: int, claims: Mapping[int, Mapping[str, str]], before: str
+) -> Entry:
+    """Decision n as it was made.
+
+    Raises:
+        ValueError: it is missing or changed.
+    """
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    if number not in claims:
+        raise ValueError(f"experiment {claim_name(model, number)} is gone")
+    run_id, digest = (claims[number].get(tag, "") for tag in (RUN_TAG, DIGEST_TAG))
+    try:
+        status = str(client.get_run(run_id).info.status)
+        with tempfile.TemporaryDirectory() as scratch:
+            uri = f"runs:/{run_id}/{ARTIFACT}"
+            document = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=scratch)).read_bytes()
+    except (MlflowException, OSError) as error:
+        raise ValueError(f"{ARTIFACT} of run {run_id or 'without id'} cannot be fetched: {error}") from error
+    if digest_of(document) != digest:
+        raise ValueError(f"{ARTIFACT} of run {run_id} is not the one claimed: its sha256 differs")
+    decision = decision_from(document)
+    if (decision.model, decision.number) != (model, number):
+        raise ValueError(f"it is decision {decision.number} on {decision.model}")
+    if decision.before != before:
+        raise ValueError("the decision before it is not the one it was made after")
+    return Entry(decision, digest, run_id, status == "FINISHED")
+
+
+def _against_last(client: MlflowClient, model: str, entries: list[Entry]) -> list[str]:
+    """The registered model remembers its last decision: one taken off the end, or made anew, shows."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        said = client.get_registered_model(model).tags.get(LAST_TAG)
+    except MlflowException:
+        return []  # no such model: whoever asks for its versions is told
+    if said is None:
+        return []
+    number, _, digest = said.partition(" ")
+    found = {str(entry.decision.number): entry.digest for entry in entries}
+    return [] if found.get(number) == digest else [f"decision {number} is not the one that {LAST_TAG} names"]
+
+
+def _written(client: MlflowClient, decision: Decision, document: bytes) -> str:
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    if experiment is None:
+        raise StoreError(f"experiment {EXPERIMENT} is not there; open the store first")
+    tags = {
+        KIND_TAG: "decision",
+        "tregcast.model": decision.model,
+        "tregcast.decision": str(decision.number),
+        "tregcast.decision_kind": decision.kind,
+        "tregcast.decision_by": decision.who,
+        "tregcast.to_version": decision.to_version,
+        "tregcast.from_version": decision.from_version or "",
+        DIGEST_TAG: digest_of(document),
+    }
+    name = f"{decision.model}: decision {decision.number}, {decision.kind}"
+    run = client.create_run(experiment.experiment_id, tags=tags, run_name=name)
+    client.log_text(run.info.run_id, document.decode(), ARTIFACT)
+    return str(run.info.run_id)
+
+
+def _finish(client: MlflowClient, entry: Entry) -> None:
+    from mlflow.exceptions import MlflowException
+
+    decision = entry.decision
+    told = f"{decision.kind} by {decision.who}, {decision.when}" + (
+        f": {decision.reason}" if decision.reason else ""
+    )
+    with suppress(MlflowException):  # a version that was deleted since can not be tagged
+        client.set_model_version_tag(
+            decision.model, decision.to_version, f"tregcast.decision.{decision.number}", told[:5000]
+        )
+    client.set_registered_model_tag(decision.model, LAST_TAG, f"{decision.number} {entry.digest}")
+    client.set_terminated(entry.run_id, "FINISHED")
+
+
+@contextmanager
+def _told(model: str) -> Iterator[None]:
+    """What the store cannot do is told as a StoreError."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        raise StoreError(f"{model}: the store does not answer as it should: {error.message}") from error
