@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from training.decision_chain import Chain, DecisionError, Taken, decide, read_chain, settle
-from training.decisions import NOTHING_BEFORE, Decision, now, who
+from training.decision_chain import Chain, DecisionError, read_chain
+from training.decision_claim import Taken, decide, settle
+from training.decisions import Decision
 from training.registry import CHAMPION, Version, version_of
 
 ATTEMPTS = 20  # at a number, where those who were quicker left the champion as it was
@@ -72,19 +73,8 @@ def first_champion(name: str, version: str) -> Version:
     if chain.entries:
         settle(name)
     elif serving(name) is None:
-        decision = Decision(
-            number=1,
-            model=name,
-            kind="first champion",
-            from_version=None,
-            to_version=version,
-            to_pack=found.pack_id,
-            who=who(),
-            when=now(),
-            before=NOTHING_BEFORE,
-        )
         try:
-            decide(decision)
+            decide(chain.next_decision("first champion", None, found))
         except Taken:  # of two first trainings at once, the other one's is
             return found
         settle(name)

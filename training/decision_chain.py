@@ -1,27 +1,21 @@
-"""The chain of decisions on a model, kept in MLflow so that it works over any tracking server.
+"""The chain of decisions on a model, kept in MLflow: reading it, and holding each to the one before.
 
-MLflow has no compare-and-set on aliases. What it does once only is to create an experiment of a given name. So
-decision n of a model is the run named by the experiment ``tregcast-decision-<model>-<n>``: who creates it has made
-decision n, everybody else is told it is taken. See docs/decisions/0008.
-
-1. The decision is written to a run of its own (``decision.json``). Nobody reads it yet.
-2. The experiment is created, with run and sha256 as its tags. This is the moment of decision.
-3. The alias follows, then the run is closed. A process killed before that leaves an open run; the next `settle`,
-   by whoever comes, does the rest.
+Decision n of a model is the run that the tags of the experiment ``tregcast-decision-<model>-<n>`` name, with the
+sha256 of its ``decision.json``. How a number is claimed is in `training.decision_claim`.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training.decisions import NOTHING_BEFORE, Decision, decision_from, digest_of
-from training.registry import CHAMPION
-from training.tracking import EXPERIMENT, StoreError
+from training.decisions import NOTHING_BEFORE, Decision, Kind, decision_from, digest_of, now, who
+from training.registry import Version
+from training.tracking import StoreError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -30,16 +24,10 @@ KIND_TAG = "tregcast.kind"
 ARTIFACT = "decision.json"
 RUN_TAG, DIGEST_TAG = "tregcast.decision_run", "tregcast.decision_sha256"
 LAST_TAG = "tregcast.last_decision"  # of the registered model: number and sha256
-NOTE = "mlflow.note.content"
-TAKEN = "RESOURCE_ALREADY_EXISTS"
 
 
 class DecisionError(StoreError):
     """A decision cannot be made now; the text says why and what to do."""
-
-
-class Taken(DecisionError):
-    """Another decision has this number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +82,20 @@ class Chain:
         """The number of the next decision."""
         return len(self.entries) + 1
 
+    def next_decision(self, kind: Kind, from_version: str | None, to: Version) -> Decision:
+        """A decision to be made after these, now and by whoever runs this."""
+        return Decision(
+            number=self.next_number,
+            model=self.model,
+            kind=kind,
+            from_version=from_version,
+            to_version=to.version,
+            to_pack=to.pack_id,
+            who=who(),
+            when=now(),
+            before=self.last,
+        )
+
     def require_sound(self) -> None:
         """Nothing, if each decision is as it was made.
 
@@ -113,9 +115,9 @@ def read_chain(model: str) -> Chain:
     Raises:
         StoreError: the store does not answer.
     """
-    with _told(model):
-        client = _client()
-        claims = _claims(client, model)
+    with told_as_store_error(model):
+        client = store_client()
+        claims = claims_of(client, model)
         entries: list[Entry] = []
         problems: list[str] = []
         before = NOTHING_BEFORE
@@ -132,75 +134,19 @@ def read_chain(model: str) -> Chain:
         return Chain(model, tuple(entries), tuple(problems))
 
 
-def decide(decision: Decision) -> Entry:
-    """Write a decision and claim its number. Afterwards it stands; `settle` does what follows from it.
-
-    Raises:
-        Taken: another decision has the number. StoreError: the store does not answer.
-    """
-    from mlflow.exceptions import MlflowException
-
-    document = decision.as_json()
-    with _told(decision.model):
-        client = _client()
-        run_id = _written(client, decision, document)
-        tags = {
-            KIND_TAG: "claim",
-            RUN_TAG: run_id,
-            DIGEST_TAG: digest_of(document),
-            NOTE: f"{decision.sentence}. Holds the number of a decision: do not delete.",
-        }
-        try:
-            client.create_experiment(claim_name(decision.model, decision.number), tags=tags)
-        except MlflowException as error:
-            holder = _claims(client, decision.model).get(decision.number, {}).get(RUN_TAG)
-            if holder != run_id:  # it may be ours: an answer lost on the way is asked for again
-                client.set_tag(run_id, KIND_TAG, "decision not made")
-                client.set_terminated(run_id, "KILLED")
-                if error.error_code != TAKEN:
-                    raise
-                raise Taken(f"{decision.model}: decision {decision.number} was made by somebody else") from error
-    return Entry(decision, digest_of(document), run_id, finished=False)
-
-
-def settle(model: str) -> Chain:
-    """Do what follows from decisions and is not done yet: the alias, the tags, the run's end. Whoever made them.
-
-    A slow process may write an alias that a later decision has moved on; so what was written is held to the chain
-    again afterwards.
-
-    Raises:
-        DecisionError: the chain is broken. StoreError: the store does not answer.
-    """
-    written: str | None = None
-    while True:
-        chain = read_chain(model)
-        chain.require_sound()
-        pending = [entry for entry in chain.entries if not entry.finished]
-        stale = written is not None and written != chain.champion
-        if not pending and not stale:
-            return chain
-        with _told(model):
-            client = _client()
-            if chain.champion is not None and (stale or any(entry.decision.moves for entry in pending)):
-                written = chain.champion
-                client.set_registered_model_alias(model, CHAMPION, written)
-            for entry in pending:
-                _finish(client, entry)
-
-
 def claim_name(model: str, number: int) -> str:
     """The experiment that holds the number of a decision."""
     return f"tregcast-decision-{model}-{number}"
 
 
-def _client() -> MlflowClient:
+def store_client() -> MlflowClient:
+    """MLflow's client of the store that was opened."""
     from mlflow import MlflowClient
 
     return MlflowClient()
 
 
-def _claims(client: MlflowClient, model: str) -> dict[int, Mapping[str, str]]:
+def claims_of(client: MlflowClient, model: str) -> dict[int, Mapping[str, str]]:
     """The tags of each claim by number; a deleted experiment still holds its number."""
     from mlflow.entities import ViewType
 
@@ -266,43 +212,8 @@ def _against_last(client: MlflowClient, model: str, entries: list[Entry]) -> lis
     return [] if found.get(number) == digest else [f"decision {number} is not the one that {LAST_TAG} names"]
 
 
-def _written(client: MlflowClient, decision: Decision, document: bytes) -> str:
-    experiment = client.get_experiment_by_name(EXPERIMENT)
-    if experiment is None:
-        raise StoreError(f"experiment {EXPERIMENT} is not there; open the store first")
-    tags = {
-        KIND_TAG: "decision",
-        "tregcast.model": decision.model,
-        "tregcast.decision": str(decision.number),
-        "tregcast.decision_kind": decision.kind,
-        "tregcast.decision_by": decision.who,
-        "tregcast.to_version": decision.to_version,
-        "tregcast.from_version": decision.from_version or "",
-        DIGEST_TAG: digest_of(document),
-    }
-    name = f"{decision.model}: decision {decision.number}, {decision.kind}"
-    run = client.create_run(experiment.experiment_id, tags=tags, run_name=name)
-    client.log_text(run.info.run_id, document.decode(), ARTIFACT)
-    return str(run.info.run_id)
-
-
-def _finish(client: MlflowClient, entry: Entry) -> None:
-    from mlflow.exceptions import MlflowException
-
-    decision = entry.decision
-    told = f"{decision.kind} by {decision.who}, {decision.when}" + (
-        f": {decision.reason}" if decision.reason else ""
-    )
-    with suppress(MlflowException):  # a version that was deleted since can not be tagged
-        client.set_model_version_tag(
-            decision.model, decision.to_version, f"tregcast.decision.{decision.number}", told[:5000]
-        )
-    client.set_registered_model_tag(decision.model, LAST_TAG, f"{decision.number} {entry.digest}")
-    client.set_terminated(entry.run_id, "FINISHED")
-
-
 @contextmanager
-def _told(model: str) -> Iterator[None]:
+def told_as_store_error(model: str) -> Iterator[None]:
     """What the store cannot do is told as a StoreError."""
     from mlflow.exceptions import MlflowException
 

@@ -10,8 +10,9 @@ from training.champion import champion_of, made
 from training.cohort import Cohort, CohortError, read_cohort
 from training.comparison import Comparison, compare
 from training.contender import Contender, contender, contender_of, verified
-from training.decision_chain import Chain, DecisionError, settle
-from training.decisions import Decision, Kind, Verdict, now, who
+from training.decision_chain import Chain, DecisionError
+from training.decision_claim import settle
+from training.decisions import Decision, Kind, Verdict
 from training.gates import Evidence, Refit, read_bounds, verdicts
 from training.progress import Progress, silent
 from training.refit import CohortFiles, checked_before, refitted
@@ -65,16 +66,8 @@ def promote(
     files = [each for each in (trained_on, cohort_files) if each is not None]
     evidence, run = _evidence(chain, champion, after, cohort, files, progress)
     gates = verdicts(evidence, read_bounds(margin))
-    decision = Decision(
-        number=chain.next_number,
-        model=after.name,
-        kind=_kind(gates, override),
-        from_version=before.version,
-        to_version=after.version,
-        to_pack=after.pack_id,
-        who=who(),
-        when=now(),
-        before=chain.last,
+    decision = replace(
+        chain.next_decision(_kind(gates, override), before.version, after),
         reason=override or "",
         cohort=cohort.name,
         cohort_digest=cohort.digest,

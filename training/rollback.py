@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from training.champion import made, serving
 from training.contender import verified
-from training.decision_chain import Chain, DecisionError, settle
-from training.decisions import Decision, now, who
+from training.decision_chain import Chain, DecisionError
+from training.decision_claim import settle
+from training.decisions import Decision
 from training.registry import version_of
 from training.tracking import open_store
 
@@ -23,18 +26,7 @@ def rollback(name: str, *, reason: str, to_version: str | None = None, tracking_
     chain = settle(name)
     from_version = serving(name)
     target = verified(version_of(f"models:/{name}/{_target(chain, from_version, to_version)}"), uri).version
-    decision = Decision(
-        number=chain.next_number,
-        model=name,
-        kind="rollback",
-        from_version=from_version,
-        to_version=target.version,
-        to_pack=target.pack_id,
-        who=who(),
-        when=now(),
-        before=chain.last,
-        reason=reason,
-    )
+    decision = replace(chain.next_decision("rollback", from_version, target), reason=reason)
     return made(decision, chain.champion)
 
 

@@ -19,15 +19,8 @@ import pytest
 
 from tests.training.rivals import NAME, Rivals
 from training.champion import first_champion, made, serving
-from training.decision_chain import (
-    ARTIFACT,
-    DecisionError,
-    Taken,
-    claim_name,
-    decide,
-    read_chain,
-    settle,
-)
+from training.decision_chain import ARTIFACT, DecisionError, claim_name, read_chain
+from training.decision_claim import Taken, decide, settle
 from training.decisions import Decision, Kind, now
 
 if TYPE_CHECKING:
@@ -36,7 +29,8 @@ if TYPE_CHECKING:
 PROCESS = """
 import os, signal, sys
 from training.champion import made
-from training.decision_chain import DecisionError, decide, read_chain
+from training.decision_chain import DecisionError, read_chain
+from training.decision_claim import decide
 from training.decisions import Decision, now
 from training.tracking import open_store
 

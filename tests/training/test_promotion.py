@@ -11,7 +11,8 @@ from click.testing import CliRunner, Result
 from cli import main
 from tests.training.rivals import NAME, Rivals, frame
 from training.champion import serving
-from training.decision_chain import ARTIFACT, decide, read_chain
+from training.decision_chain import ARTIFACT, read_chain
+from training.decision_claim import decide
 from training.decisions import Decision, now
 
 
