@@ -21,11 +21,6 @@ from commands.options import FILE, Fault, index_visits_option, mapping_option, t
     metavar="FILE|models:/NAME@ALIAS",
     help="How trees are grown: a JSON file, as tregcast tune writes it, or as a registered model has it.",
 )
-@click.option(
-    "--settings",
-    metavar="FILE|models:/NAME@ALIAS",
-    help="How trees are grown: a JSON file, as tregcast tune writes it, or as a registered model has it.",
-)
 @tracking_uri_option
 def train(
     cohort_file: Path,
