@@ -261,8 +261,12 @@ def row_and_column(field: str) -> tuple[int | None, str]:
 
 def _in_table(problem: Problem, ordered: list[int]) -> Problem:
     """The problem with its row and column, where the parser told the place in the record."""
-    if problem.rule == "is not a number" and _DECIMAL_COMMA.fullmatch(problem.value or ""):
-        problem = replace(problem, remedy="write a point, not a comma, and nothing between thousands")
+    if problem.rule == "is not a number":
+        comma = _DECIMAL_COMMA.fullmatch(problem.value or "") is not None
+        remedy = (
+            "write a point, not a comma, and nothing between thousands" if comma else "write a number, or nothing"
+        )
+        problem = replace(problem, remedy=remedy)
     found = re.match(r"visits\[(\d+)\]\.?", problem.field)
     if found is None:
         return replace(problem, field=_in_column(problem.field))

@@ -17,8 +17,11 @@ from training.contract_readings import Floats
 
 NEAREST = 2.0
 """A distance is that of two units if it is less than this many times off (and less than a quarter of the way)."""
-SEPARATION = 1.5
-"""Two groups are two if they are separated so many times as the two parts of one bell curve, cut at that share."""
+SEPARATION, OF_FEW = 1.5, 6.0
+"""Two groups of n values are two if they are separated max(1.5, 1 + 6 / sqrt(n)) times as far as the two parts of
+one bell curve, cut at that share. Simulated, 20,000 samples of one curve: fewer than 1 in 1,000 reach it at n = 12,
+about 1 in 10,000 from n = 20 on; and then the distance has to be that of two units besides."""
+FEWEST_VALUES = 12
 FEWEST_OF_A_GROUP = 3
 SITE_ERRORS = 5.0
 """A site differs if its median does by this many standard errors of a difference of medians."""
@@ -31,25 +34,27 @@ SMALLEST_DEVIATION = math.log(1.02)  # of rounded values that mostly repeat
 def two_groups(values: Floats, factor: float) -> NDArray[np.bool_] | None:
     """Which values belong to the higher of two groups a factor apart, shape (values,); None if they are no two.
 
-    >>> two_groups(np.array([2.0, 2.2, 1.8, 2.4, 20.0, 22.0, 19.0]), 10.0).tolist()
-    [False, False, False, False, True, True, True]
-    >>> two_groups(np.array([2.0, 2.2, 1.8, 2.4, 2.6, 2.1, 1.9]), 10.0) is None
+    >>> low = np.array([2.0, 2.2, 1.8, 2.4, 2.6, 2.1, 1.9, 2.3, 2.0])
+    >>> two_groups(np.concatenate([low, [20.0, 22.0, 19.0]]), 10.0).tolist().count(True)
+    3
+    >>> two_groups(np.concatenate([low, low * 1.1]), 10.0) is None
     True
     """
     positive = values > 0.0
     logs = np.sort(np.log(values[positive]))
-    if len(logs) < 2 * FEWEST_OF_A_GROUP:
+    if len(logs) < FEWEST_VALUES:
         return None
     below = np.arange(1, len(logs))
     sums, squares = np.cumsum(logs), np.cumsum(logs**2)
     low = sums[:-1] / below
     high = (sums[-1] - sums[:-1]) / (len(logs) - below)
     within = squares[-1] - below * low**2 - (len(logs) - below) * high**2
-    spread = np.sqrt(np.maximum(within, 1e-12) / len(logs))
+    spread = np.sqrt(np.maximum(within, 1e-12) / (len(logs) - 2))
     separation = (high - low) / np.maximum(spread, SMALLEST_DEVIATION)
     enough = (below >= FEWEST_OF_A_GROUP) & (len(logs) - below >= FEWEST_OF_A_GROUP)
     gap = np.diff(logs) > 0.0  # equal values belong together
-    clear = separation >= SEPARATION * _of_one_curve(below / len(logs))
+    times = max(SEPARATION, 1.0 + OF_FEW / math.sqrt(len(logs)))
+    clear = separation >= times * _of_one_curve(below / len(logs))
     wide = np.where(enough & gap & clear, separation, 0.0)
     at = int(np.argmax(wide))
     if wide[at] == 0.0 or not _near(float(high[at] - low[at]), factor):

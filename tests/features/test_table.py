@@ -185,8 +185,8 @@ def test_the_time_between_rows_is_in_the_unit_of_the_table(unit: str, months: li
 
 
 def test_a_bad_age_is_a_problem_of_its_column() -> None:
-    assert told([row(age_years="sixty")]) == ['age_years = "sixty" is not a number; send a JSON number']
-    assert told([row(age_years=True)]) == ["age_years = true is not a number; send a JSON number"]
+    assert told([row(age_years="sixty")]) == ['age_years = "sixty" is not a number; write a number, or nothing']
+    assert told([row(age_years=True)]) == ["age_years = true is not a number; write a number, or nothing"]
     assert told([row(age_years=1961)]) == ["age_years = 1961 a is above 18-110 a; check the value and its unit"]
 
 
@@ -232,7 +232,7 @@ def test_problems_are_told_by_row_and_column() -> None:
         'row 3: treg_responder_ratio = "1:3" is not one of the values; send one of 1:1, 1:2, 1:4, 1:8, 1:16',
         'row 3: il6_pg_ml_comparator = "~" is not a comparator; send "<" or ">", or leave it out',
         "row 1: crp_mg_l = 8213.5 mg/L is above 0-500 mg/L; sent in ug/L?",
-        'row 1: nfl_pg_ml = "high" is not a number; send a JSON number',
+        'row 1: nfl_pg_ml = "high" is not a number; write a number, or nothing',
         "row 5: months_since_onset = 900 mo is above 0-600 mo; sent in d?",
         "row 5: alsfrs_r_total = 38.5 points is not a whole number; a score is a whole number of points",
         "row 4 has no time; send either date or months_since_onset",

@@ -34,6 +34,7 @@ def test_the_reference_cohort_is_clean(reference_file: Path, index_visits: str) 
     assert found.outcome.enough
 
 
+@pytest.mark.slow
 def test_real_visits_raise_no_alarm_that_is_none(proact_file: Path) -> None:
     found = check(proact_file, PROACT)
     frame = pd.read_csv(proact_file)
