@@ -33,6 +33,7 @@ COMMANDS = [
     ["cohort", "check"],
     ["cohort", "template"],
     ["train"],
+    ["tune"],
     ["compare"],
     ["promote"],
     ["rollback"],
