@@ -14,10 +14,11 @@ from matplotlib.figure import Figure
 
 from training.accuracy import Calibration
 from training.feature_effects import Effect, Importance
+from training.paired import Difference
 from training.plots import INK
 from training.report import Report
 from training.wording import unit_words
-from training.worth_report import plot as worth_plot
+from training.worth import Worth
 
 ACCENT, SOFT, QUIET = "#1f5f8b", "#c9dcea", "#8a939c"
 MOST_BARS = 15
@@ -42,22 +43,17 @@ class Drawings:
     calibration: Drawing
     importance: Drawing
     effects: tuple[Drawing, ...]
-    worth: Drawing | None
+    worth: tuple[Drawing, ...]  # change of RMSE, of interval width
 
 
 def drawings(report: Report) -> Drawings:
     """Draw the figures of a report."""
-    simulated = report.card.simulated
     with _style("tregcast"):
-        worth = None
-        if report.worth is not None and report.worth.ladder:
-            figure = worth_plot(report.worth, report.card.cohort, simulated=simulated)
-            worth = _drawing(figure, "worth", "Change of RMSE and of interval width by marker, with intervals")
         return Drawings(
             calibration=_calibration(report.calibration, report.card.coverage),
             importance=_importance(report.importance[:MOST_BARS]),
             effects=tuple(_effect(effect, f"effect{number}") for number, effect in enumerate(report.effects)),
-            worth=worth,
+            worth=() if report.worth is None else _worth(report.worth),
         )
 
 
@@ -116,6 +112,34 @@ def _effect(effect: Effect, name: str) -> Drawing:
     axes.locator_params(axis="y", nbins=5)
     axes.set_ylabel("contribution (points/month)")
     return _drawing(figure, name, f"Contribution against {effect.label}")
+
+
+def _worth(found: Worth) -> tuple[Drawing, ...]:
+    """How RMSE and interval width change when a marker joins those above it, and when it joins all others."""
+    drawn = []
+    for name, label in (("rmse", "RMSE (points/month)"), ("width", "interval width (%)")):
+        figure, axes = _figure(6.0, 0.42 * len(found.ladder) + 1.2)
+        for offset, sign, colour, joining, rows in (
+            (-0.13, "o", ACCENT, "those above it", found.ladder),
+            (0.13, "s", QUIET, "all others", found.left_out),
+        ):
+            for position, row in enumerate(rows):
+                change = row.differences["rmse"] if name == "rmse" else _hundredfold(row.relative_width)
+                axes.plot([change.lower, change.upper], [position + offset] * 2, color=colour, linewidth=1.5)
+                label_once = None if position else f"joining {joining}"
+                axes.plot(change.estimate, position + offset, sign, color=colour, markersize=5, label=label_once)
+        axes.axvline(0.0, color=INK, linewidth=0.8)
+        axes.set_yticks(range(len(found.ladder)), [row.marker for row in found.ladder])
+        axes.invert_yaxis()
+        axes.set_xlabel(f"change of {label}; left of 0 is better")
+        if found.ladder:
+            figure.legend(loc="outside upper left", frameon=False, fontsize=9, ncols=2)
+        drawn.append(_drawing(figure, f"worth-{name}", f"Change of {label} by marker, with 95% intervals"))
+    return tuple(drawn) if found.ladder else ()
+
+
+def _hundredfold(share: Difference) -> Difference:
+    return Difference(100.0 * share.estimate, 100.0 * share.lower, 100.0 * share.upper)
 
 
 def _style(salt: str) -> AbstractContextManager[None]:

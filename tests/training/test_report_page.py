@@ -105,7 +105,7 @@ def test_a_real_cohort_has_no_banner_and_hostile_names_stay_names(reported, of_n
     assert not [a for _, a in elements.found if any(name.startswith("on") for name in a)]
     assert elements.text.count(HOSTILE) >= 6
     assert "SIMULATED." not in elements.text
-    assert html.count("<svg") == html.count("</svg>") == 9
+    assert html.count("<svg") == html.count("</svg>") == 10
 
 
 def test_what_markers_are_worth_is_told_or_said_to_be_missing(reported, of_nfl: Worth) -> None:
