@@ -6,6 +6,8 @@ import os
 import warnings
 from pathlib import Path
 
+from training.reachability import asking_once, reason, require_database, shown
+
 EXPERIMENT = "tregcast"
 STORE = Path("mlruns")
 
@@ -36,19 +38,37 @@ def default_uri(folder: Path | None = None) -> str:
 def open_store(uri: str | None = None) -> str:
     """Point MLflow at the store, make the store and the experiment if they are not there, and return the URI.
 
+    Where ``mlflow run`` has opened a run for this process (``MLFLOW_RUN_ID``), its experiment is used, so that the
+    next run that is started continues it.
+
     Raises:
-        StoreError: it cannot be opened.
+        StoreError: it cannot be opened, or nothing answers there within `PATIENCE_SECONDS`.
     """
     quiet_mlflow()
+    handed_over = os.environ.get("MLFLOW_RUN_ID") and os.environ.get("MLFLOW_TRACKING_URI")
     uri = uri or default_uri()
+    if handed_over and uri != handed_over:
+        raise StoreError(
+            f"tracking_uri = {shown(uri)} is not the store of the run that `mlflow run` opened, "
+            f"{shown(handed_over)}; leave --tracking-uri out and set MLFLOW_TRACKING_URI for `mlflow run`"
+        )
     from mlflow.exceptions import MlflowException
 
     warnings.filterwarnings("ignore", module=r"mlflow\.")  # after the import, which sets filters of its own
     try:
         _open(uri)
     except (MlflowException, OSError) as error:
-        raise StoreError(f"{uri}: cannot be opened: {error}") from error
+        raise StoreError(f"{shown(uri)}: cannot be opened: {_why(error)}") from error
     return uri
+
+
+def _why(error: Exception) -> str:
+    """What the store said if there is one; else why there is none, and what to do."""
+    from mlflow.exceptions import MlflowException
+
+    if isinstance(error, MlflowException) and isinstance(error.__context__, OSError):  # requests' errors are such
+        return f"{reason(error)}; start the server, or name another in --tracking-uri or MLFLOW_TRACKING_URI"
+    return str(error)
 
 
 def _open(uri: str) -> None:
@@ -59,8 +79,16 @@ def _open(uri: str) -> None:
         folder = Path(uri.removeprefix("sqlite:///")).resolve().parent
         folder.mkdir(parents=True, exist_ok=True)
         artifacts = (folder / "artifacts").as_uri()
+    require_database(uri)
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
-    if mlflow.get_experiment_by_name(EXPERIMENT) is None:
+    handed_over = os.environ.get("MLFLOW_RUN_ID")
+    with asking_once():
+        run = mlflow.get_run(handed_over) if handed_over else None
+        found = None if run else mlflow.get_experiment_by_name(EXPERIMENT)
+    if run is not None:
+        mlflow.set_experiment(experiment_id=run.info.experiment_id)
+        return
+    if found is None:
         mlflow.create_experiment(EXPERIMENT, artifact_location=artifacts)
     mlflow.set_experiment(EXPERIMENT)
