@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import click
 import pandas as pd
 import pytest
+
+from cli import main
 
 ROOT = Path(__file__).parents[2]
 MLFLOW = Path(sys.executable).with_name("mlflow")
@@ -87,3 +91,19 @@ def test_a_run_that_fails_is_ended_as_failed(folder: Path, tmp_path: Path) -> No
     client = MlflowClient(store, store)
     [run] = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
     assert run.info.status == "FAILED"
+
+
+def test_each_entry_point_is_a_command_with_these_options(folder: Path) -> None:
+    """Parsed by MLflow, split by a shell, and read by the command itself as far as its own checks of options."""
+    from mlflow.projects.utils import load_project
+
+    project = load_project(str(ROOT))
+    for name, entry_point in project._entry_points.items():
+        command = entry_point.compute_command({"cohort": str(folder / "cohort.csv")}, None)
+        words = shlex.split(command)
+        assert words[0].startswith("PATH=")
+        assert words[1:4] == ["python", "-m", "cli"]
+        found, arguments = main.resolve_command(click.Context(main), words[4:])[1:]
+        assert found.name == name
+        with found.make_context(name, list(arguments)) as context:
+            assert context.params["cohort_file"] == folder / "cohort.csv"
