@@ -74,12 +74,12 @@ def reason(error: BaseException) -> str:
     return said.strip().splitlines()[0] if said.strip() else type(error).__name__
 
 
-def shown(uri: str) -> str:
+def without_password(uri: str) -> str:
     """The address of a store as it may be printed: without a password.
 
-    >>> shown("postgresql://lab:secret@db.example.org/mlflow")
+    >>> without_password("postgresql://lab:secret@db.example.org/mlflow")
     'postgresql://lab:***@db.example.org/mlflow'
-    >>> shown("sqlite:///mlruns/mlflow.db")
+    >>> without_password("sqlite:///mlruns/mlflow.db")
     'sqlite:///mlruns/mlflow.db'
     """
     return re.sub(r"(?<=://)([^/@:]*):[^/@]*@", r"\1:***@", uri)

@@ -6,7 +6,7 @@ import os
 import warnings
 from pathlib import Path
 
-from training.reachability import asking_once, reason, require_database, shown
+from training.reachability import asking_once, reason, require_database, without_password
 
 EXPERIMENT = "tregcast"
 STORE = Path("mlruns")
@@ -49,8 +49,8 @@ def open_store(uri: str | None = None) -> str:
     uri = uri or default_uri()
     if handed_over and uri != handed_over:
         raise StoreError(
-            f"tracking_uri = {shown(uri)} is not the store of the run that `mlflow run` opened, "
-            f"{shown(handed_over)}; leave --tracking-uri out and set MLFLOW_TRACKING_URI for `mlflow run`"
+            f"tracking_uri = {without_password(uri)} is not the store of the run that `mlflow run` opened, "
+            f"{without_password(handed_over)}; leave --tracking-uri out, and set MLFLOW_TRACKING_URI for MLflow"
         )
     from mlflow.exceptions import MlflowException
 
@@ -58,7 +58,7 @@ def open_store(uri: str | None = None) -> str:
     try:
         _open(uri)
     except (MlflowException, OSError) as error:
-        raise StoreError(f"{shown(uri)}: cannot be opened: {_why(error)}") from error
+        raise StoreError(f"{without_password(uri)}: cannot be opened: {_why(error)}") from error
     return uri
 
 

@@ -25,23 +25,30 @@ REQUIRED = "TREGCAST_REQUIRE_POSTGRES"  # set in CI: there a missing PostgreSQL 
 
 @dataclass(frozen=True)
 class Tracking:
-    """A tracking server that answers at ``uri`` and keeps artifacts under ``artifacts``, behind itself."""
+    """A tracking server that answers at ``uri`` and keeps artifacts under ``artifacts``, behind itself.
+
+    ``storage`` is a database of its own in the same PostgreSQL, for studies of Optuna.
+    """
 
     uri: str
     artifacts: Path
+    storage: str
 
 
 @pytest.fixture(scope="session")
 def tracking_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracking]:
     """``mlflow server`` on PostgreSQL, artifacts proxied. Tests share it, so each takes a model name of its own."""
     folder = tmp_path_factory.mktemp("tracking")
-    with _postgres() as database, _mlflow_server(database, folder) as uri:
-        yield Tracking(uri, folder / "artifacts")
+    with _postgres() as postgres, _mlflow_server(postgres("mlflow"), folder) as uri:
+        yield Tracking(uri, folder / "artifacts", postgres("studies"))
 
 
 @contextmanager
-def _postgres() -> Iterator[str]:
-    """A cluster of its own in a new folder, reached through a socket there and nowhere else; gives its URI."""
+def _postgres() -> Iterator[Callable[[str], str]]:
+    """A cluster of its own in a new folder, reached through a socket there and nowhere else.
+
+    Gives what makes a database of a name and says its URI.
+    """
     binaries = _binaries()
     # Not under pytest's folder: no other user may enter that, and PostgreSQL refuses to run as root.
     home = Path(tempfile.mkdtemp(prefix="tregcast-pg-"))
@@ -56,9 +63,14 @@ def _postgres() -> Iterator[str]:
         with _running([*command, "-c", "fsync=off"], home / "log", signal.SIGINT, user=user) as process:
             ready = [binaries / "pg_isready", "-q", "-h", home, "-U", "tregcast", "-d", "postgres"]
             _await(lambda: subprocess.run(ready, check=False).returncode == 0, process, home / "log")
-            yield f"postgresql+psycopg2://tregcast@/postgres?host={home}"
+            yield lambda name: _database(binaries, home, name)
     finally:
         shutil.rmtree(home)
+
+
+def _database(binaries: Path, home: Path, name: str) -> str:
+    subprocess.run([binaries / "createdb", "-h", home, "-U", "tregcast", name], check=True)
+    return f"postgresql+psycopg2://tregcast@/{name}?host={home}"
 
 
 def _binaries() -> Path:
