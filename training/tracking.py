@@ -35,6 +35,11 @@ def default_uri(folder: Path | None = None) -> str:
     return f"sqlite:///{((folder or Path.cwd()) / STORE / 'mlflow.db').as_posix()}"
 
 
+def project_run() -> str | None:
+    """The id of the run that ``mlflow run`` opened for this process; None where there is none, or it is in use."""
+    return os.environ.get("MLFLOW_RUN_ID") or None
+
+
 def open_store(uri: str | None = None) -> str:
     """Point MLflow at the store, make the store and the experiment if they are not there, and return the URI.
 
@@ -45,12 +50,12 @@ def open_store(uri: str | None = None) -> str:
         StoreError: it cannot be opened, or nothing answers there within `PATIENCE_SECONDS`.
     """
     quiet_mlflow()
-    handed_over = os.environ.get("MLFLOW_RUN_ID") and os.environ.get("MLFLOW_TRACKING_URI")
     uri = uri or default_uri()
-    if handed_over and uri != handed_over:
+    theirs = os.environ.get("MLFLOW_TRACKING_URI", uri)
+    if project_run() and uri != theirs:
         raise StoreError(
             f"tracking_uri = {without_password(uri)} is not the store of the run that `mlflow run` opened, "
-            f"{without_password(handed_over)}; leave --tracking-uri out, and set MLFLOW_TRACKING_URI for MLflow"
+            f"{without_password(theirs)}; leave --tracking-uri out, and set MLFLOW_TRACKING_URI for MLflow"
         )
     from mlflow.exceptions import MlflowException
 
@@ -82,13 +87,12 @@ def _open(uri: str) -> None:
     require_database(uri)
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
-    handed_over = os.environ.get("MLFLOW_RUN_ID")
+    theirs = project_run()
     with asking_once():
-        run = mlflow.get_run(handed_over) if handed_over else None
-        found = None if run else mlflow.get_experiment_by_name(EXPERIMENT)
-    if run is not None:
-        mlflow.set_experiment(experiment_id=run.info.experiment_id)
-        return
+        found = mlflow.get_experiment_by_name(EXPERIMENT)
     if found is None:
         mlflow.create_experiment(EXPERIMENT, artifact_location=artifacts)
-    mlflow.set_experiment(EXPERIMENT)
+    if theirs is None:
+        mlflow.set_experiment(EXPERIMENT)
+    else:
+        mlflow.set_experiment(experiment_id=mlflow.get_run(theirs).info.experiment_id)

@@ -80,6 +80,25 @@ def test_train_continues_the_run_that_mlflow_opened(folder: Path, store: str) ->
     assert version.tags["tregcast.pack_id"] == run.data.tags["tregcast.pack_id"]
 
 
+@pytest.mark.slow
+def test_a_search_stands_below_the_run_that_mlflow_opened(folder: Path, tmp_path: Path) -> None:
+    from mlflow import MlflowClient
+
+    store = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    parameters = {"cohort": "cohort.csv", "mapping": folder / "mapping.toml", "trials": 1, "index_visits": "first"}
+    done = mlflow_run(store, "tune", folder, **parameters, out=tmp_path / "settings.json")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "settings.json").is_file()
+    client = MlflowClient(store, store)
+    runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    below = {run.info.run_id: run.data.tags.get("mlflow.parentRunId") for run in runs}
+    [top] = [run.info.run_id for run in runs if run.data.tags.get("mlflow.project.entryPoint") == "tune"]
+    [search] = [run_id for run_id, parent in below.items() if parent == top]
+    [trial] = [run_id for run_id, parent in below.items() if parent == search]
+    assert set(below) == {top, search, trial}
+
+
 def test_a_run_that_fails_is_ended_as_failed(folder: Path, tmp_path: Path) -> None:
     from mlflow import MlflowClient
 
