@@ -23,11 +23,13 @@ from training.train import TrainingRun, train
 ROOT = Path(__file__).parents[1]
 PATIENTS, SEED = 160, 7
 PROVENANCE = f"simulated: Tregcast reference cohort, {PATIENTS} patients, seed {SEED}"
+# fixture -> the worker that all its tests share
 ONE_WORKER = {
     "trained": "trained",
     "rivals": "rivals",
     "proact_cohort": "proact",
-}  # fixture -> the worker that all its tests share
+    "tracking_server": "tracking",
+}
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the marks

@@ -6,6 +6,8 @@ import os
 import warnings
 from pathlib import Path
 
+from training.reachability import asking_once, reason, require_database, without_password
+
 EXPERIMENT = "tregcast"
 STORE = Path("mlruns")
 
@@ -33,22 +35,45 @@ def default_uri(folder: Path | None = None) -> str:
     return f"sqlite:///{((folder or Path.cwd()) / STORE / 'mlflow.db').as_posix()}"
 
 
+def project_run() -> str | None:
+    """The id of the run that ``mlflow run`` opened for this process; None where there is none, or it is in use."""
+    return os.environ.get("MLFLOW_RUN_ID") or None
+
+
 def open_store(uri: str | None = None) -> str:
     """Point MLflow at the store, make the store and the experiment if they are not there, and return the URI.
 
+    Where ``mlflow run`` has opened a run for this process (``MLFLOW_RUN_ID``), its experiment is used, so that the
+    next run that is started continues it.
+
     Raises:
-        StoreError: it cannot be opened.
+        StoreError: it cannot be opened, or nothing answers there within `PATIENCE_SECONDS`.
     """
     quiet_mlflow()
     uri = uri or default_uri()
+    theirs = os.environ.get("MLFLOW_TRACKING_URI", uri)
+    if project_run() and uri != theirs:
+        raise StoreError(
+            f"tracking_uri = {without_password(uri)} is not the store of the run that `mlflow run` opened, "
+            f"{without_password(theirs)}; leave --tracking-uri out, and set MLFLOW_TRACKING_URI for MLflow"
+        )
     from mlflow.exceptions import MlflowException
 
     warnings.filterwarnings("ignore", module=r"mlflow\.")  # after the import, which sets filters of its own
     try:
         _open(uri)
     except (MlflowException, OSError) as error:
-        raise StoreError(f"{uri}: cannot be opened: {error}") from error
+        raise StoreError(f"{without_password(uri)}: cannot be opened: {_why(error)}") from error
     return uri
+
+
+def _why(error: Exception) -> str:
+    """What the store said if there is one; else why there is none, and what to do."""
+    from mlflow.exceptions import MlflowException
+
+    if isinstance(error, MlflowException) and isinstance(error.__context__, OSError):  # requests' errors are such
+        return f"{reason(error)}; start the server, or name another in --tracking-uri or MLFLOW_TRACKING_URI"
+    return str(error)
 
 
 def _open(uri: str) -> None:
@@ -59,8 +84,15 @@ def _open(uri: str) -> None:
         folder = Path(uri.removeprefix("sqlite:///")).resolve().parent
         folder.mkdir(parents=True, exist_ok=True)
         artifacts = (folder / "artifacts").as_uri()
+    require_database(uri)
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
-    if mlflow.get_experiment_by_name(EXPERIMENT) is None:
+    theirs = project_run()
+    with asking_once():
+        found = mlflow.get_experiment_by_name(EXPERIMENT)
+    if found is None:
         mlflow.create_experiment(EXPERIMENT, artifact_location=artifacts)
-    mlflow.set_experiment(EXPERIMENT)
+    if theirs is None:
+        mlflow.set_experiment(EXPERIMENT)
+    else:
+        mlflow.set_experiment(experiment_id=mlflow.get_run(theirs).info.experiment_id)

@@ -27,7 +27,7 @@ from training.search_log import FAILED, FINISHED, KILLED, SearchLog, open_log
 from training.search_space import SPACE
 from training.study_lease import Lease, StudyBusy
 from training.study_store import Subject, default_storage, open_storage, open_study
-from training.tracking import StoreError, open_store
+from training.tracking import StoreError, open_store, project_run
 from training.trials import Search, Trialled, importances_of, trials_of
 from training.tuning_summary import documents, figures_of, settings_tags
 
@@ -162,7 +162,8 @@ def _run(work: _Work, begun: Beginning, uri: str) -> Tuning:
     """Search all rows, then each outer fold, below one MLflow run that ends in order whatever happens."""
     study = open_study(work.storage, work.study_name, work.subject("all rows"))
     with Lease(study, work.storage, work.progress) as lease:
-        log = open_log(study, kind="tuning", title=f"tuning on {work.cohort.name}", params=_params(work))
+        title, parent = f"tuning on {work.cohort.name}", project_run()
+        log = open_log(study, kind="tuning", title=title, params=_params(work), parent=parent)
         before = log.client.get_run(log.run_id).data.metrics.get(DURATION, 0.0)
         try:
             found = _search(work, work.study_name, "all rows", work.rows, lease, log)

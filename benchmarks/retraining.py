@@ -1,0 +1,117 @@
+"""What retraining costs: time and peak memory of each step, on simulated cohorts of several sizes.
+
+    python benchmarks/retraining.py --patients 300 3000 30000 [--steps check train tune evaluate compare report]
+
+Each step is the command itself, in a process of its own; time is wall clock, memory the largest resident set of the
+process and those it started. Prints a table, and by what power of the patients each grows from size to size.
+`train` is there with every other step: a second version, with the settings that `tune` found or else with another
+seed, is what `compare` compares with the first. `tune` is per trial.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from time import perf_counter
+
+ROOT = Path(__file__).parents[1]
+STEPS = ("check", "train", "tune", "evaluate", "compare", "report")
+MEBIBYTE = 1024  # ru_maxrss is in KiB on Linux
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of one step on one cohort."""
+
+    patients: int
+    step: str
+    seconds: float
+    mebibytes: float
+
+
+def main(sizes: list[int], steps: list[str], trials: int) -> None:
+    costs: list[Cost] = []
+    print("| patients | step | s | MiB |\n|---|---|---|---|")
+    for patients in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            for cost in _costs(patients, steps, trials, Path(folder)):
+                print(f"| {patients:,} | {cost.step} | {cost.seconds:.1f} | {cost.mebibytes:.0f} |", flush=True)
+                costs.append(cost)
+    for line in _growth(costs, sizes):
+        print(line)
+
+
+def _costs(patients: int, steps: list[str], trials: int, folder: Path) -> Iterator[Cost]:
+    def cost(step: str, *arguments: str, accepted: tuple[int, ...] = (0,), parts: int = 1) -> Cost:
+        seconds, memory = _run(folder, arguments, accepted)
+        return Cost(patients, step, seconds / parts, memory)
+
+    cost("simulate", "cohort", "simulate", "--patients", str(patients), "--out", "cohort.parquet")
+    if "check" in steps:
+        yield cost("check", "cohort", "check", "cohort.parquet", accepted=(0, 3))
+    if steps != ["check"]:
+        yield cost("train", "train", "cohort.parquet")
+    again = ["--seed", "1"]
+    if "tune" in steps:
+        yield cost("tune, per trial", "tune", "cohort.parquet", "--trials", str(trials), parts=trials)
+        again = ["--settings", "settings.json"]
+    if "evaluate" in steps:
+        yield cost("evaluate --only treg", "evaluate", "cohort.parquet", "--only", "treg")
+    if "compare" in steps:
+        cost("train again", "train", "cohort.parquet", *again)
+        yield cost("compare", "compare", "cohort.parquet")
+    if "report" in steps:
+        for option in ("--no-worth", "--worth"):
+            yield cost(f"report {option}", "report", "cohort.parquet", option)
+
+
+def _run(folder: Path, arguments: tuple[str, ...], accepted: tuple[int, ...]) -> tuple[float, float]:
+    """Wall-clock seconds and peak MiB of a command."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    environment |= {"PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"}
+    log = folder / "log"
+    started = perf_counter()
+    with log.open("wb") as output:
+        command = [sys.executable, "-m", "cli", *arguments]
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
+        _, status, usage = os.wait4(process.pid, 0)  # of this process and its own children alone
+    seconds = perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in accepted:
+        said = log.read_text("utf-8", "replace")
+        raise SystemExit(f"tregcast {' '.join(arguments)}: exit code {process.returncode}\n{said}")
+    return seconds, usage.ru_maxrss / MEBIBYTE
+
+
+def _growth(costs: list[Cost], sizes: list[int]) -> Iterator[str]:
+    """From each size to the next: the power of the number of patients that time and memory grow with."""
+    found = {(cost.step, cost.patients): cost for cost in costs}
+    steps = list(dict.fromkeys(cost.step for cost in costs))
+    if len(sizes) > 1:
+        yield "\n| step | patients | time grows as n^ | memory as n^ |\n|---|---|---|---|"
+    for step in steps:
+        for smaller, larger in pairwise(sizes):
+            before, after = found[step, smaller], found[step, larger]
+            steps_up = math.log(larger / smaller)
+            powers = (
+                math.log(after.seconds / before.seconds) / steps_up,
+                math.log(after.mebibytes / before.mebibytes) / steps_up,
+            )
+            yield f"| {step} | {smaller:,} to {larger:,} | {powers[0]:.2f} | {powers[1]:.2f} |"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--patients", type=int, nargs="+", default=[300, 3000, 30000])
+    parser.add_argument("--steps", nargs="+", choices=STEPS, default=list(STEPS))
+    parser.add_argument("--trials", type=int, default=10)
+    asked = parser.parse_args()
+    main(sorted(set(asked.patients)), asked.steps, asked.trials)
