@@ -42,10 +42,10 @@ from training.cohort import read_cohort
 from training.examples import Examples, examples_of
 from training.fit import regressor_for
 from training.metrics import Forecasts, metrics
-from training.oracle import attainable
 from training.outcome import Outcome, outcome
-from training.rate_mixture import RateMixture
-from training.reference_cohort import Draw, draw
+from training.reference.oracle import attainable
+from training.reference.rate_mixture import RateMixture
+from training.reference.reference_cohort import Draw, draw
 from training.worth import MARKERS
 
 FRESH_SEED = 990_000

@@ -44,10 +44,10 @@ from features.vocabulary import vocabulary
 from training.cohort import read_cohort
 from training.examples import examples_of
 from training.fit import regressor_for
-from training.oracle import attainable
-from training.reference_cohort import draw, simulate
-from training.reference_visits import TOTAL
-from training.score_intervals import without
+from training.reference.oracle import attainable
+from training.reference.reference_cohort import draw, simulate
+from training.reference.reference_visits import TOTAL
+from training.reference.score_intervals import without
 
 FRESH_SEED = 991_000
 AT_ONCE = 20_000

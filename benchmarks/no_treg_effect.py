@@ -25,7 +25,7 @@ import numpy as np
 
 from training.cohort import read_cohort
 from training.examples import examples_of
-from training.reference_cohort import simulate
+from training.reference.reference_cohort import simulate
 from training.worth import Difference, markers_like, worth
 
 TREGS = markers_like(["treg"])

@@ -20,9 +20,9 @@ from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from training.oracle import attainable
-from training.reference_cohort import Draw, draw
-from training.score_intervals import without
+from training.reference.oracle import attainable
+from training.reference.reference_cohort import Draw, draw
+from training.reference.score_intervals import without
 
 KINDS = {
     "respiration, weight, C9orf72": ("fvc_pct", "svc_pct", "weight_kg", "bmi_kg_m2", "height_cm", "c9orf72"),

@@ -39,8 +39,8 @@ def _drawn(command: Callable[..., None]) -> Callable[..., None]:
 @_drawn
 def simulate(patients: int, seed: int, treg_effect: bool, out: Path) -> None:
     """Draw the SIMULATED reference cohort: no patient in it has ever lived."""
-    from training.reference_cohort import provenance
-    from training.reference_cohort import simulate as draw
+    from training.reference.reference_cohort import provenance
+    from training.reference.reference_cohort import simulate as draw
 
     frame = draw(patients, seed, treg_effect=treg_effect)
     frame["provenance"] = provenance(patients, seed, treg_effect=treg_effect)
@@ -56,8 +56,8 @@ def oracle(patients: int, seed: int, treg_effect: bool, out: Path) -> None:
     Draws the cohort of the same options again and writes, a row a patient, the exact distribution of the true rate
     given all that was measured at enrolment and before, and the true rate itself. See docs/oracle.md.
     """
-    from training.oracle import oracle_table
-    from training.reference_cohort import draw, provenance
+    from training.reference.oracle import oracle_table
+    from training.reference.reference_cohort import draw, provenance
 
     frame = oracle_table(draw(patients, seed, treg_effect=treg_effect))
     frame["provenance"] = provenance(patients, seed, treg_effect=treg_effect)
@@ -92,8 +92,8 @@ def check(
     Exit code: 0 no error and no warning, 3 warnings, 4 errors, 2 the file or the mapping cannot be used at all.
     """
     from training.cohort import CohortError
-    from training.contract import check as run
-    from training.contract_report import as_text, write
+    from training.contract.contract import check as run
+    from training.contract.contract_report import as_text, write
     from training.mapping import MappingError
 
     try:
@@ -115,7 +115,7 @@ def check(
 @click.option("--dictionary", type=NEW_FILE, help="A .csv or .md file; by default OUT's name with -dictionary.md.")
 def template(out: Path, dictionary: Path | None) -> None:
     """Write an empty table with every header of the vocabulary to OUT (.csv), and a data dictionary beside it."""
-    from training.template import write_dictionary, write_template
+    from training.contract.template import write_dictionary, write_template
 
     dictionary = out.with_name(f"{out.stem}-dictionary.md") if dictionary is None else dictionary
     try:

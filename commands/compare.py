@@ -11,7 +11,7 @@ import click
 from commands.options import DEFAULT_MODEL, FILE, FOLDER, Fault, mapping_option, tell, tracking_uri_option
 
 if TYPE_CHECKING:
-    from training.comparison import Comparison
+    from training.promotion.comparison import Comparison
 
 CHALLENGER_MODEL = "models:/als-progression@challenger"
 MOST_REFITTED = 5000  # examples; beyond, a refit takes minutes
@@ -56,9 +56,9 @@ def compare(
     tracking_uri: str | None,
 ) -> None:
     """Compare two registered versions on the patients of COHORT, each by forecasts it made without knowing them."""
-    from training import comparison_report as report
     from training.cohort import CohortError
     from training.mapping import MappingError
+    from training.promotion import comparison_report as report
     from training.registry import Refused, StoreError
 
     try:
@@ -94,10 +94,10 @@ def _compared(
     uri: str | None,
 ) -> Comparison:
     from training.cohort import read_cohort
-    from training.comparison import compare as run
-    from training.contender import contender
-    from training.elsewhere import by_site, by_time, first_visits
     from training.examples import examples_of
+    from training.promotion.comparison import compare as run
+    from training.promotion.contender import contender
+    from training.promotion.elsewhere import by_site, by_time, first_visits
     from training.registry import version_of
     from training.tracking import open_store
 

@@ -16,8 +16,8 @@ def lineage(reference: str, as_json: bool, tracking_uri: str | None) -> None:
 
     Ends with exit code 1 if a record does not hold: a decision changed afterwards, an alias moved past the gates.
     """
-    from training import lineage_report as report
-    from training.lineage import lineage as run
+    from training.promotion import lineage_report as report
+    from training.promotion.lineage import lineage as run
     from training.registry import StoreError
 
     try:

@@ -44,10 +44,10 @@ def promote(
     A refusal moves nothing and ends with exit code 3.
     """
     from training.cohort import CohortError
-    from training.lineage_report import gates_text
     from training.mapping import MappingError
-    from training.promotion import promote as run
-    from training.refit import CohortFiles
+    from training.promotion.lineage_report import gates_text
+    from training.promotion.promotion import promote as run
+    from training.promotion.refit import CohortFiles
     from training.registry import Refused, StoreError
 
     if trained_on_mapping is not None and trained_on is None:
@@ -80,8 +80,8 @@ def promote(
 @tracking_uri_option
 def rollback(to_version: str | None, reason: str, name: str, tracking_uri: str | None) -> None:
     """Return to the champion before this one. Its pack is verified first, and the decision is recorded."""
+    from training.promotion.rollback import rollback as run
     from training.registry import Refused, StoreError
-    from training.rollback import rollback as run
 
     try:
         decision = run(name, reason=reason, to_version=to_version, tracking_uri=tracking_uri)

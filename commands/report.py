@@ -51,10 +51,10 @@ def report(
     from training.cohort import CohortError
     from training.mapping import MappingError
     from training.registry import Refused, StoreError
-    from training.repeated import NotTheSame
-    from training.reporting import report as run
-    from training.statements import StatementsError, read_statements
-    from training.tripod import NUMBERS
+    from training.report.repeated import NotTheSame
+    from training.report.reporting import report as run
+    from training.report.statements import StatementsError, read_statements
+    from training.report.tripod import NUMBERS
 
     try:
         said = {} if statements is None else read_statements(statements, NUMBERS)
@@ -81,8 +81,8 @@ def report(
 
 
 def _write_template(path: Path) -> None:
-    from training.statements import write_template
-    from training.tripod import ASKED
+    from training.report.statements import write_template
+    from training.report.tripod import ASKED
 
     try:
         write_template(path, ASKED)

@@ -14,7 +14,7 @@ from commands.options import FILE, NEW_FILE, Fault, mapping_option, tell, tracki
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
 
-    from training.tune import Standing
+    from training.tuning.tune import Standing
 
 STOPPED = 130  # as a shell has it for Ctrl-C
 
@@ -71,12 +71,12 @@ def tune(
     """
     from training.cohort import CohortError
     from training.mapping import MappingError
-    from training.search import SearchError
     from training.settings import as_json
     from training.tracking import StoreError
-    from training.tune import Interrupted, Plan
-    from training.tune import tune as run
-    from training.tuning_summary import as_text
+    from training.tuning.search import SearchError
+    from training.tuning.tune import Interrupted, Plan
+    from training.tuning.tune import tune as run
+    from training.tuning.tuning_summary import as_text
 
     if outer == 1:
         raise Fault("--outer = 1 leaves nothing to search; give 2 or more folds, or 0 for none")

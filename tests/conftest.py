@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from cli import main
 from model.pack import Pack
 from model.predictor import Predictor
-from training.reference_cohort import simulate
+from training.reference.reference_cohort import simulate
 from training.registry import pull
 from training.train import TrainingRun, train
 

@@ -17,8 +17,8 @@ from features.table import COMPARATOR, known_columns
 from features.units import outside
 from features.vocabulary import vocabulary
 from training.cohort import read_cohort
-from training.contract import check
-from training.template import dictionary
+from training.contract.contract import check
+from training.contract.template import dictionary
 
 HEADERS = ["patient_id", "months_since_onset", "alsfrs_r_total"]
 

@@ -35,7 +35,7 @@ class Version:
 
 
 def make_challenger(name: str, version: str) -> Version:
-    """Make a version the challenger. Which one is champion is decided: see `training.champion`."""
+    """Make a version the challenger. Which one is champion is decided: see `training.promotion.champion`."""
     from mlflow import MlflowClient
 
     MlflowClient().set_registered_model_alias(name, CHALLENGER, version)

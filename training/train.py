@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from model.boosting import BoosterSettings
 from model.fitted import overall
 from model.pack import load_pack, write_pack
-from training.champion import first_champion
 from training.cohort import Cohort, IndexVisits, read_cohort
 from training.evaluation import MODEL
 from training.fit import Fitted, fit, require_enough
-from training.kept_forecasts import kept_forecasts, log_forecasts
 from training.progress import Progress, silent
+from training.promotion.champion import first_champion
+from training.promotion.kept_forecasts import kept_forecasts, log_forecasts
 from training.registry import PACK_TAG, RegistryError, Version, make_challenger
 from training.run_record import Beginning, cohort_tags, log_record
 from training.settings import DEFAULTS

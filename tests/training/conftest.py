@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.training.rivals import Rivals, make_rivals
-from training import reference_cohort
-from training.card_facts import card_facts
-from training.repeated import Repeated
-from training.report import Report, report_of
-from training.report_document import Document, document
-from training.report_page import page
+from training.reference import reference_cohort
+from training.report.card_facts import card_facts
+from training.report.repeated import Repeated
+from training.report.report import Report, report_of
+from training.report.report_document import Document, document
+from training.report.report_page import page
+from training.report.trained_version import TrainedVersion, trained_version
+from training.report.tripod import Answer, answers
 from training.tracking import open_store
-from training.trained_version import TrainedVersion, trained_version
-from training.tripod import Answer, answers
 
 DRAWN = 20_000
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from model.boosting import BoosterSettings
-from training.refit import CohortFiles
+from training.promotion.refit import CohortFiles
 from training.train import TrainingRun, train
 
 NAME = "rivals"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model.pack import FILES, MANIFEST
-from training.champion import first_champion
+from training.promotion.champion import first_champion
 from training.registry import Refused, RegistryError, StoreError, make_challenger, pull, version_of
 from training.tracking import default_uri, open_store
 

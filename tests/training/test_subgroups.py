@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from training.evaluation import MODEL
-from training.subgroup_figures import group_figures, measured_or_not, predicted_bands
+from training.report.subgroup_figures import group_figures, measured_or_not, predicted_bands
 from training.subgroups import TOO_SMALL, subgroups
 
 

@@ -1,0 +1,1 @@
+"""Which version serves: comparison, gates, decisions and their record."""

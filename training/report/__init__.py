@@ -1,0 +1,1 @@
+"""The report of a version, with the items of TRIPOD+AI."""

@@ -1,0 +1,93 @@
+"""What a version changes from the champion: cohort, features, settings, figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from features.feature import catalogue
+from training.registry import CHAMPION, PACKS, RegistryError, version_of
+from training.report.card_facts import card_facts
+from training.report.trained_version import TrainedVersion, trained_version
+
+NOT_SETTINGS = {
+    "features",
+    "examples",
+    "scale_is_constant",
+    "details",
+    "history",
+    "score_range",
+}  # what came of them
+FIGURES = ("rmse", "mae", "r2", "correlation", "coverage", "interval_width", "interval_score")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A logged parameter that differs; None where a run did not log it."""
+
+    name: str
+    was: str | None
+    now: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A cross-validated figure of both runs."""
+
+    name: str
+    was: float
+    now: float
+    difference: float
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """This version against the champion."""
+
+    champion: str  # which version that is
+    pack_id: str
+    cohort_was: str
+    same_cohort: bool  # only then are figures of the same patients
+    came: tuple[str, ...]  # labels of features
+    went: tuple[str, ...]
+    settings: tuple[Setting, ...]
+    figures: tuple[Figure, ...]
+
+
+def changes(made: TrainedVersion, uri: str | None = None, packs: Path = PACKS) -> Changes | None:
+    """What changed from the champion; None where there is no other version that is champion.
+
+    Raises:
+        StoreError: the champion's pack or run cannot be had. Refused: its pack does not verify.
+    """
+    name = made.registered.name
+    try:
+        champion = version_of(f"models:/{name}@{CHAMPION}")
+    except RegistryError:
+        return None
+    if champion.version == made.registered.version:
+        return None
+    before = trained_version(f"models:/{name}/{champion.version}", uri, packs)
+    was, now = card_facts(before.pack.card), card_facts(made.pack.card)
+    columns, earlier = (each.pack.predictor.matrix.columns for each in (made, before))
+    names = [each for each in dict.fromkeys((*before.params, *made.params)) if each not in NOT_SETTINGS]
+    return Changes(
+        champion=before.title,
+        pack_id=before.pack.id,
+        cohort_was=was.cohort,
+        same_cohort=was.digest == now.digest,
+        came=tuple(catalogue()[column].label for column in columns if column not in earlier),
+        went=tuple(catalogue()[column].label for column in earlier if column not in columns),
+        settings=tuple(
+            Setting(each, before.params.get(each), made.params.get(each))
+            for each in names
+            if before.params.get(each) != made.params.get(each)
+        ),
+        figures=_figures(before, made),
+    )
+
+
+def _figures(before: TrainedVersion, made: TrainedVersion) -> tuple[Figure, ...]:
+    both = [name for name in FIGURES if f"cv_{name}" in before.metrics and f"cv_{name}" in made.metrics]
+    pairs = [(name, before.metrics[f"cv_{name}"], made.metrics[f"cv_{name}"]) for name in both]
+    return tuple(Figure(name, was, now, now - was) for name, was, now in pairs)
