@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from commands.options import FILE, NEW_FILE, Fault, mapping_option, tell, tracking_uri_option
+from commands.options import FILE, NEW_FILE, Fault, index_visits_option, mapping_option, tell, tracking_uri_option
 
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
@@ -34,7 +34,7 @@ STOPPED = 130  # as a shell has it for Ctrl-C
 @click.option(
     "--name", metavar="STUDY", help="Name of the study; by default one that cohort, seed and version give."
 )
-@click.option("--index-visits", type=click.Choice(["every", "first"]), default="every", show_default=True)
+@index_visits_option
 @click.option(
     "--outer",
     metavar="K",
