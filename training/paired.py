@@ -101,9 +101,11 @@ def figures(observed: Floats, forecasts: Forecasts, patient: ArrayLike, draws: F
     squared = mean((observed - forecasts.rate) ** 2)
     spread = mean(observed**2) - mean(observed) ** 2
     alpha = 1.0 - forecasts.coverage
+    with np.errstate(divide="ignore", invalid="ignore"):  # a resample of one outcome has no R2
+        r2 = 1.0 - squared / spread
     return {
         "rmse": np.sqrt(squared),
-        "r2": 1.0 - squared / spread,
+        "r2": r2,
         "coverage": mean((outside == 0.0).astype(np.float64)),
         "interval_width": mean(upper - lower),
         "interval_score": mean(upper - lower + 2.0 / alpha * outside),

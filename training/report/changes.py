@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from features.feature import catalogue
+from training.promotion.decision_chain import Chain, read_chain
 from training.registry import CHAMPION, PACKS, RegistryError, version_of
 from training.report.card_facts import card_facts
 from training.report.trained_version import TrainedVersion, trained_version
@@ -42,9 +43,9 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """This version against the champion."""
+    """This version against the champion, or against the champion before it where it is champion itself."""
 
-    champion: str  # which version that is
+    champion: str  # which version that is or was
     pack_id: str
     cohort_was: str
     same_cohort: bool  # only then are figures of the same patients
@@ -55,19 +56,23 @@ class Changes:
 
 
 def changes(made: TrainedVersion, uri: str | None = None, packs: Path = PACKS) -> Changes | None:
-    """What changed from the champion; None where there is no other version that is champion.
+    """What changed from the champion, or of the champion itself from the one before; None where there was none.
 
     Raises:
-        StoreError: the champion's pack or run cannot be had. Refused: its pack does not verify.
+        StoreError: the champion's pack or run cannot be had, or decisions on the model are not as they were made.
+        Refused: its pack does not verify.
     """
-    name = made.registered.name
+    name, own = made.registered.name, made.registered.version
     try:
-        champion = version_of(f"models:/{name}@{CHAMPION}")
+        champion = version_of(f"models:/{name}@{CHAMPION}").version
     except RegistryError:
         return None
-    if champion.version == made.registered.version:
+    chain = read_chain(name)
+    chain.require_sound()
+    other = champion if champion != own else before_of(chain, own)
+    if other is None:
         return None
-    before = trained_version(f"models:/{name}/{champion.version}", uri, packs)
+    before = trained_version(f"models:/{name}/{other}", uri, packs)
     was, now = card_facts(before.pack.card), card_facts(made.pack.card)
     columns, earlier = (each.pack.predictor.matrix.columns for each in (made, before))
     names = [each for each in dict.fromkeys((*before.params, *made.params)) if each not in NOT_SETTINGS]
@@ -85,6 +90,12 @@ def changes(made: TrainedVersion, uri: str | None = None, packs: Path = PACKS) -
         ),
         figures=_figures(before, made),
     )
+
+
+def before_of(chain: Chain, champion: str) -> str | None:
+    """The version that stood as champion before this one, by the decisions; None where they know of none."""
+    standing = chain.standing
+    return standing[-2] if len(standing) > 1 and standing[-1] == champion else None
 
 
 def _figures(before: TrainedVersion, made: TrainedVersion) -> tuple[Figure, ...]:

@@ -95,8 +95,8 @@ def by_site(report: Report) -> str:
 def update_result(report: Report) -> str:
     """Item 24."""
     if report.changes is None:
-        return "No model was updated: there is no other champion that this version could replace."
-    return f"A new fit beside the champion, {report.changes.champion}; what differs is in the table."
+        return "No model was updated: there is no champion before this version."
+    return f"A new fit after the champion before it, {report.changes.champion}; what differs is in the table."
 
 
 def interpretation(report: Report) -> str:

@@ -16,7 +16,9 @@ from cli import main
 from features.parse import parse_record
 from model.answer import Prediction
 from training.evaluation import MODEL, Evaluation
-from training.report.changes import changes
+from training.promotion.decision_chain import Chain, Entry
+from training.promotion.decisions import Decision
+from training.report.changes import before_of, changes
 from training.report.repeated import NotTheSame, require_same_figures
 from training.report.report_files import DIGEST_TAG
 from training.report.trained_version import trained_version
@@ -142,6 +144,19 @@ def test_a_challenger_is_told_beside_the_champion(trained, retrained) -> None:
     assert rmse.was == trained.run.fitted.evaluation.overall[MODEL]["rmse"]
     assert rmse.difference == rmse.now - rmse.was
     assert rmse.now == made.metrics["cv_rmse"]
+
+
+def test_the_champion_before_is_the_one_that_the_decisions_replaced() -> None:
+    def decided(number: int, kind: str, was: str | None, now: str) -> Entry:
+        decision = Decision(number, "m", kind, was, now, "f" * 64, "a person", "2026-01-01T00:00:00+00:00", "")
+        return Entry(decision, "d", "r", finished=True)
+
+    promoted = (decided(1, "promotion", "1", "2"), decided(2, "promotion", "2", "4"))
+    assert before_of(Chain("m", promoted, ()), "4") == "2"
+    back = Chain("m", (*promoted, decided(3, "rollback", "4", "2")), ())
+    assert before_of(back, "2") == "1"
+    assert before_of(back, "4") is None  # an alias that no decision moved
+    assert before_of(Chain("m", (), ()), "1") is None
 
 
 # ----------------------------------------------------------------------------------------------------- the command
