@@ -90,7 +90,7 @@ def log_record(run_id: str, kind: Kind, cohort: Cohort, begun: Beginning, *, sec
         run_id: of a run in the store that is open. kind: what sort of run it is.
         cohort: what it was made from.
         begun: when its work began, which is before MLflow knew of it.
-        seconds_before: of the same run, in sessions that ended earlier.
+        seconds_before: of the same run, in processes that ended earlier.
     """
     from mlflow import MlflowClient
     from mlflow.entities import RunTag

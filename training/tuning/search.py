@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
 STARTUP_TURNS = 10  # drawn at random before the sampler learns from what was tried
-MOST_ERRORS = 3  # in a row and in one session; a fit that fails so often fails for a reason that no setting mends
+MOST_ERRORS = 3  # in a row, in one process; a fit that fails so often fails for a reason that no setting mends
 
 
 class SearchError(RuntimeError):
@@ -29,7 +29,7 @@ class SearchError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How much is tried: trials in all, those of earlier sessions counted; and a time to begin no more of them."""
+    """How much is tried: trials in all, those of earlier runs counted; and a time to begin no more of them."""
 
     trials: int
     until: float | None = None  # of time.monotonic()
@@ -59,7 +59,7 @@ def search(
     dies with a process: the sampler is made anew for each turn.
 
     Args:
-        study: new, or with the trials of earlier sessions.
+        study: new, or with the trials of earlier runs.
         errors: what is minimised.
         budget: when to stop.
         seed: of the suggestions.
