@@ -227,17 +227,25 @@ def _constants(rows: list[Row], units: Mapping[str, str], body: dict[str, object
 
 
 def _age(rows: list[Row], units: Mapping[str, str], body: dict[str, object]) -> None:
-    """The age at the last row, from the first row that has one and the time between (ages are often rounded)."""
+    """The age at the last row, from the first row that has one and the time between (ages are often rounded).
+
+    Of a row whose age the parser will refuse, that age as it is, so that the problem is told.
+    """
+    quantity = vocabulary().quantities["age"]
+    found: dict[str, object] | None = None
     for row in rows:
         value = number(row.get(AGE))
         if absent(value):
             continue
         years, elapsed = canonical(AGE, value, units), _time(rows[-1], units) - _time(row, units)
-        if years is not None and math.isfinite(elapsed):
-            body["age"] = {"value": years + elapsed / 12.0, "unit": vocabulary().quantities["age"].unit}
-        else:
+        if years is None or not quantity.plausible[0] <= years <= quantity.plausible[1]:
             body["age"] = {"value": value, "unit": units.get(AGE, "a")}
-        return
+            return
+        if found is None and math.isfinite(elapsed):
+            found = {"value": years + elapsed / 12.0, "unit": quantity.unit}
+        found = found or {"value": value, "unit": units.get(AGE, "a")}
+    if found is not None:
+        body["age"] = found
 
 
 def _cells(rows: Iterable[Row], column: str) -> list[object]:

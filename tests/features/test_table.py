@@ -190,6 +190,12 @@ def test_a_bad_age_is_a_problem_of_its_column() -> None:
     assert told([row(age_years=1961)]) == ["age_years = 1961 a is above 18-110 a; check the value and its unit"]
 
 
+@pytest.mark.parametrize(("age", "says"), [("sixty", '"sixty" is not a number'), (605, "605 a is above 18-110 a")])
+def test_a_bad_age_of_a_later_row_is_told_too(age: object, says: str) -> None:
+    [problem] = told([row(age_years=60), row(month=18.0, age_years=age)])
+    assert says in problem
+
+
 def test_a_constant_may_stand_on_any_row() -> None:
     rows = [row(month=10, sex=None), row(month=12, sex="male"), row(month=14, diagnostic_delay_months=7)]
     assert only(rows).categories == {"sex": "male"}

@@ -67,8 +67,10 @@ def test_train_continues_the_run_that_mlflow_opened(folder: Path, store: str) ->
     assert done.returncode == 0, done.stderr
     assert "of-a-lab version 1 (challenger, champion)" in done.stdout
     client = MlflowClient(store, store)
-    [run] = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
-    assert run.info.status == "FINISHED"
+    runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+    [run] = [each for each in runs if each.data.tags.get("tregcast.kind") == "training"]
+    assert {each.data.tags["tregcast.kind"] for each in runs} == {"training", "decision"}  # the first champion
+    assert {each.info.status for each in runs} == {"FINISHED"}
     assert run.info.run_name == "of-a-lab on Of a lab"
     assert run.data.tags["mlflow.project.entryPoint"] == "train"
     assert run.data.params["seed"] == "3"
