@@ -14,8 +14,8 @@ from training.paired import LEVEL, Difference
 from training.promotion.comparison import Comparison, Group, Side
 from training.promotion.elsewhere import Transport
 from training.registry import CHALLENGER, CHAMPION, PACK_TAG
+from training.run_record import KIND_TAG
 
-KIND_TAG = "tregcast.kind"
 COLUMNS = (
     ("rmse", "RMSE"),
     ("r2", "R2"),

@@ -20,7 +20,7 @@ from training.tracking import StoreError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-KIND_TAG = "tregcast.kind"
+
 ARTIFACT = "decision.json"
 RUN_TAG, DIGEST_TAG = "tregcast.decision_run", "tregcast.decision_sha256"
 LAST_TAG = "tregcast.last_decision"  # of the registered model: number and sha256

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from training.promotion.decision_chain import (
     ARTIFACT,
     DIGEST_TAG,
-    KIND_TAG,
     LAST_TAG,
     RUN_TAG,
     Chain,
@@ -32,6 +31,7 @@ from training.promotion.decision_chain import (
 )
 from training.promotion.decisions import Decision, digest_of
 from training.registry import CHAMPION
+from training.run_record import KIND_TAG
 from training.tracking import EXPERIMENT, StoreError
 
 if TYPE_CHECKING:
