@@ -1,8 +1,8 @@
 """How often `tregcast evaluate` finds what is not there: cohorts in which Tregs have nothing to do with the rate.
 
-    python benchmarks/no_treg_effect.py [--draws 20] [--patients 300] [--with-effect] [--together]
+    python benchmarks/no_treg_effect.py [--draws 20] [--first 0] [--patients 300] [--with-effect] [--together]
 
-Simulated cohorts without a Treg effect (with one, for contrast), seeds 0, 1, 2 ... Each is given to what `tregcast
+Simulated cohorts without a Treg effect (with one, for contrast), seeds 0, 1, 2 ... or from another first one. Each is given to what `tregcast
 evaluate --only treg` runs. Five comparisons: what the Treg count adds on the ladder and what Treg suppression adds
 above it, what each adds to everything else, and what both add (with --together just this). A row a draw: the
 change of the RMSE in points/month with its 95 % interval, * where it leaves zero out. Then, for every figure of the
@@ -35,6 +35,7 @@ WIDTH = 31  # of a column
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draws", type=int, default=20)
+    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--patients", type=int, default=300)
     parser.add_argument("--with-effect", action="store_true")
     parser.add_argument("--together", action="store_true")
@@ -43,7 +44,7 @@ def main() -> None:
         f"{asked.draws} cohorts of {asked.patients} patients, {'with' if asked.with_effect else 'no'} Treg effect"
     )
     draws = []
-    for seed in range(asked.draws):
+    for seed in range(asked.first, asked.first + asked.draws):
         start = perf_counter()
         found = compared(asked.patients, seed, treg_effect=asked.with_effect, together=asked.together)
         if not draws:

@@ -6,6 +6,7 @@ Every test that asks for the run goes to the same worker (`pytest -n 2 --dist lo
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from click.testing import CliRunner
 from cli import main
 from model.pack import Pack
 from model.predictor import Predictor
+from tests.servers import postgres_cluster
 from training.reference.reference_cohort import simulate
 from training.registry import pull
 from training.train import TrainingRun, train
@@ -116,6 +118,13 @@ def retrained(
 def predictor(trained: Trained) -> Predictor:
     """The predictor of that pack."""
     return trained.pack.predictor
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Callable[[str], str]]:
+    """A PostgreSQL of this worker: gives what makes a database of a name and says its URI."""
+    with postgres_cluster() as make:
+        yield make
 
 
 @pytest.fixture(scope="session")

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
-import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.servers import await_ready, running
+
 ROOT = Path(__file__).parents[2]
-READY_WITHIN_SECONDS = 60
-REQUIRED = "TREGCAST_REQUIRE_POSTGRES"  # set in CI: there a missing PostgreSQL is a failure
 
 
 @dataclass(frozen=True)
@@ -36,54 +32,11 @@ class Tracking:
 
 
 @pytest.fixture(scope="session")
-def tracking_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracking]:
+def tracking_server(postgres: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracking]:
     """``mlflow server`` on PostgreSQL, artifacts proxied. Tests share it, so each takes a model name of its own."""
     folder = tmp_path_factory.mktemp("tracking")
-    with _postgres() as postgres, _mlflow_server(postgres("mlflow"), folder) as uri:
+    with _mlflow_server(postgres("mlflow"), folder) as uri:
         yield Tracking(uri, folder / "artifacts", postgres("studies"))
-
-
-@contextmanager
-def _postgres() -> Iterator[Callable[[str], str]]:
-    """A cluster of its own in a new folder, reached through a socket there and nowhere else.
-
-    Gives what makes a database of a name and says its URI.
-    """
-    binaries = _binaries()
-    # Not under pytest's folder: no other user may enter that, and PostgreSQL refuses to run as root.
-    home = Path(tempfile.mkdtemp(prefix="tregcast-pg-"))
-    user = "postgres" if os.geteuid() == 0 else None
-    try:
-        if user is not None:
-            shutil.chown(home, user)
-        initdb = [binaries / "initdb", "-D", home / "data", "-U", "tregcast", "--auth=trust", "--no-sync"]
-        made = subprocess.run(initdb, user=user, cwd=home, capture_output=True, text=True, check=False)
-        assert made.returncode == 0, made.stderr
-        command = [binaries / "postgres", "-D", home / "data", "-k", home, "-c", "listen_addresses="]
-        with _running([*command, "-c", "fsync=off"], home / "log", signal.SIGINT, user=user) as process:
-            ready = [binaries / "pg_isready", "-q", "-h", home, "-U", "tregcast", "-d", "postgres"]
-            _await(lambda: subprocess.run(ready, check=False).returncode == 0, process, home / "log")
-            yield lambda name: _database(binaries, home, name)
-    finally:
-        shutil.rmtree(home)
-
-
-def _database(binaries: Path, home: Path, name: str) -> str:
-    subprocess.run([binaries / "createdb", "-h", home, "-U", "tregcast", name], check=True)
-    return f"postgresql+psycopg2://tregcast@/{name}?host={home}"
-
-
-def _binaries() -> Path:
-    """The folder of PostgreSQL's programs, of the newest version there is."""
-    places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda place: int(place.parent.name))
-    found = shutil.which("initdb")
-    if found is not None:
-        places.append(Path(found).resolve().parent)
-    if places:
-        return places[-1]
-    if os.environ.get(REQUIRED):
-        pytest.fail(f"PostgreSQL is not installed, and {REQUIRED} is set")
-    pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
 
 
 @contextmanager
@@ -98,9 +51,9 @@ def _mlflow_server(database: str, folder: Path) -> Iterator[str]:
     ]
     settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")} | settings
-    with _running(command, folder / "log", signal.SIGTERM, env=environment, cwd=folder) as process:
+    with running(command, folder / "log", signal.SIGTERM, env=environment, cwd=folder) as process:
         uri = f"http://127.0.0.1:{port}"
-        _await(lambda: _answers(f"{uri}/health"), process, folder / "log")
+        await_ready(lambda: _answers(f"{uri}/health"), process, folder / "log")
         yield uri
 
 
@@ -109,36 +62,3 @@ def _answers(url: str) -> bool:
         return httpx.get(url, timeout=2, trust_env=False).status_code == 200
     except httpx.TransportError:
         return False
-
-
-@contextmanager
-def _running(
-    command: list[object], log: Path, stop: signal.Signals, **how: object
-) -> Iterator[subprocess.Popen[bytes]]:
-    """A process at the head of a group of its own, of which nothing is left when the block ends."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [str(word) for word in command],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            **how,  # type: ignore[call-overload]
-        )
-    try:
-        yield process
-    finally:
-        process.send_signal(stop)
-        try:
-            process.wait(20)
-        finally:
-            with suppress(ProcessLookupError):  # all of them have ended
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait(5)
-
-
-def _await(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + READY_WITHIN_SECONDS
-    while not ready():
-        assert process.poll() is None, log.read_text("utf-8", "replace")
-        assert time.monotonic() < until, log.read_text("utf-8", "replace")
-        time.sleep(0.1)
