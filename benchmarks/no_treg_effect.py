@@ -2,11 +2,12 @@
 
     python benchmarks/no_treg_effect.py [--draws 20] [--first 0] [--patients 300] [--with-effect] [--together]
 
-Simulated cohorts without a Treg effect (with one, for contrast), seeds 0, 1, 2 ... or from another first one. Each is given to what `tregcast
-evaluate --only treg` runs. Five comparisons: what the Treg count adds on the ladder and what Treg suppression adds
-above it, what each adds to everything else, and what both add (with --together just this). A row a draw: the
-change of the RMSE in points/month with its 95 % interval, * where it leaves zero out. Then, for every figure of the
-report, the draws whose interval holds zero, and those in which it lies wholly below or above.
+Simulated cohorts without a Treg effect (with one, for contrast), seeds 0, 1, 2 ... or from `--first` on. Each is
+given to what `tregcast evaluate --only treg` runs. Five comparisons: what the Treg count adds on the ladder and
+what Treg suppression adds above it, what each adds to everything else, and what both add (with --together just
+this). A row a draw: the change of the RMSE in points/month with its 95 % interval, * where it leaves zero out.
+Then, for every figure of the report, the draws whose interval holds zero, and those in which it lies wholly below
+or above.
 
 An interval that kept its word would hold the true change in 19 draws of 20. Without an effect that change is not
 quite zero either: columns that say nothing cost a fit something, and a CD4+ count, part of the Treg count here,

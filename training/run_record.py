@@ -21,6 +21,7 @@ from training.cohort import Cohort
 
 Kind = Literal["training", "tuning", "tuning fold", "tuning trial"]
 KIND_TAG, BEGAN_TAG, ENDED_TAG = "tregcast.kind", "tregcast.began", "tregcast.ended"
+COMMIT_TAG = "tregcast.git_commit"
 ENVIRONMENT = "environment.json"
 DURATION, PEAK_MEMORY = "duration_seconds", "peak_memory_mib"
 LIBRARIES = (
@@ -79,7 +80,7 @@ def code_tags() -> dict[str, str]:
     """The version of Tregcast; its commit too and whether its tree was clean, where it runs from a git checkout."""
     found = {"tregcast.version": version("tregcast")}
     if (checkout := checkout_of(Path(__file__))) is not None:
-        found |= {"tregcast.git_commit": checkout.commit, "tregcast.git_clean": str(checkout.clean).lower()}
+        found |= {COMMIT_TAG: checkout.commit, "tregcast.git_clean": str(checkout.clean).lower()}
     return found
 
 

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from features.record import PatientRecord
 from features.vocabulary import vocabulary
+from model.distribution import band_of
+from model.predictor import BANDS
 from training.cohort import Cohort
 from training.examples import Examples
 
@@ -30,6 +32,15 @@ def subgroups(examples: Examples, cohort: Cohort) -> dict[str, Mask]:
         raise ValueError(f"{len(examples.y)} examples are not those of a cohort with {len(told)}")
     found = {name: np.array([name in names for names in told], np.bool_) for name in _names(told)}
     return {name: mask for name, mask in found.items() if mask.any()}
+
+
+def predicted_bands(rates: NDArray[np.float64]) -> dict[str, Mask]:
+    """Index visits by the band of a predicted rate, (n,) points/month: slow, intermediate, fast.
+
+    >>> {band: mask.tolist() for band, mask in predicted_bands(np.array([0.1, 2.0])).items()}
+    {'slow': [True, False], 'intermediate': [False, False], 'fast': [False, True]}
+    """
+    return dict(zip(BANDS, band_of(rates)[None, :] == np.arange(len(BANDS))[:, None], strict=True))
 
 
 def _names(told: list[set[str]]) -> list[str]:

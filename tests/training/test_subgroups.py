@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from training.evaluation import MODEL
-from training.report.subgroup_figures import group_figures, measured_or_not, predicted_bands
-from training.subgroups import TOO_SMALL, subgroups
+from training.report.subgroup_figures import group_figures, measured_or_not
+from training.subgroups import TOO_SMALL, predicted_bands, subgroups
 
 
 def test_the_groups_are_those_of_the_file(reported, reference_frame: pd.DataFrame) -> None:
@@ -70,6 +70,6 @@ def test_measured_or_not_and_bands_share_out_all_visits(reported) -> None:
     nfl = ~np.isnan(examples.feature("nfl_pg_ml")) | ~np.isnan(examples.feature("pnfh_pg_ml"))
     np.testing.assert_array_equal(found["NfL: measured"], nfl)
     np.testing.assert_array_equal(found["NfL: not measured"], ~nfl)
-    bands = predicted_bands(reported.again.evaluation)
+    bands = predicted_bands(reported.again.evaluation.forecasts[MODEL].rate)
     assert list(bands) == ["slow", "intermediate", "fast"]
     np.testing.assert_array_equal(np.sum(list(bands.values()), axis=0), np.ones(len(nfl)))

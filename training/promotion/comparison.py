@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from model.crossfit import grouped_folds
 from model.distribution import band_of
-from model.predictor import BANDS, COVERAGE
+from model.predictor import COVERAGE
 from training.baselines import BASELINES
 from training.cohort import Cohort, CohortError
 from training.examples import Examples, examples_of
@@ -26,7 +26,7 @@ from training.promotion.contender import Contender
 from training.promotion.elsewhere import Transport
 from training.promotion.forecasts_by import HonestForecasts, honest_forecasts
 from training.registry import CHALLENGER, CHAMPION
-from training.subgroups import TOO_SMALL, subgroups
+from training.subgroups import TOO_SMALL, predicted_bands, subgroups
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.bool_]
@@ -109,8 +109,8 @@ def compare(
         **_baselines(examples, challenger.recipe.seed),
     }
     judged = _Judged(examples, forecasts, resamples, challenger.recipe.seed)
-    bands = band_of(forecasts[CHAMPION].rate)
-    masks = subgroups(examples, cohort) | {f"predicted band: {band}": bands == at for at, band in enumerate(BANDS)}
+    bands = predicted_bands(forecasts[CHAMPION].rate)
+    masks = subgroups(examples, cohort) | {f"predicted band: {band}": mask for band, mask in bands.items()}
     groups = []
     for name, mask in masks.items():
         rows = mask & both

@@ -10,7 +10,7 @@ from pathlib import Path
 from model.pack import MANIFEST, Pack
 from training.promotion.allowed_changes import Flat, identity
 from training.promotion.kept_forecasts import KeptForecasts, read_forecasts
-from training.promotion.recipe import Recipe, RegisteredRun, recipe_of, run_of
+from training.recipe import Recipe, RegisteredRun, recipe_of, run_of
 from training.registry import Version, pull
 
 

@@ -19,7 +19,7 @@ from training.examples import Examples
 from training.fit import FEWEST_PATIENTS
 from training.metrics import Forecasts, metrics
 from training.progress import Progress, silent
-from training.promotion.recipe import Recipe
+from training.recipe import Recipe
 
 Part = NDArray[np.bool_]
 

@@ -9,7 +9,7 @@ from training.promotion.champion import serving
 from training.promotion.contender import verified
 from training.promotion.decision_chain import Chain, read_chain
 from training.promotion.decisions import Decision
-from training.promotion.recipe import SETTINGS, RegisteredRun, run_of
+from training.recipe import SETTINGS, RegisteredRun, run_of
 from training.registry import CHAMPION, Refused, RegistryError, Version, version_of
 from training.tracking import open_store
 

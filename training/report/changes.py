@@ -75,7 +75,7 @@ def changes(made: TrainedVersion, uri: str | None = None, packs: Path = PACKS) -
     before = trained_version(f"models:/{name}/{other}", uri, packs)
     was, now = card_facts(before.pack.card), card_facts(made.pack.card)
     columns, earlier = (each.pack.predictor.matrix.columns for each in (made, before))
-    names = [each for each in dict.fromkeys((*before.params, *made.params)) if each not in NOT_SETTINGS]
+    names = [each for each in dict.fromkeys((*before.run.params, *made.run.params)) if each not in NOT_SETTINGS]
     return Changes(
         champion=before.title,
         pack_id=before.pack.id,
@@ -84,9 +84,9 @@ def changes(made: TrainedVersion, uri: str | None = None, packs: Path = PACKS) -
         came=tuple(catalogue()[column].label for column in columns if column not in earlier),
         went=tuple(catalogue()[column].label for column in earlier if column not in columns),
         settings=tuple(
-            Setting(each, before.params.get(each), made.params.get(each))
+            Setting(each, before.run.params.get(each), made.run.params.get(each))
             for each in names
-            if before.params.get(each) != made.params.get(each)
+            if before.run.params.get(each) != made.run.params.get(each)
         ),
         figures=_figures(before, made),
     )
@@ -99,6 +99,6 @@ def before_of(chain: Chain, champion: str) -> str | None:
 
 
 def _figures(before: TrainedVersion, made: TrainedVersion) -> tuple[Figure, ...]:
-    both = [name for name in FIGURES if f"cv_{name}" in before.metrics and f"cv_{name}" in made.metrics]
-    pairs = [(name, before.metrics[f"cv_{name}"], made.metrics[f"cv_{name}"]) for name in both]
+    both = [name for name in FIGURES if f"cv_{name}" in before.run.metrics and f"cv_{name}" in made.run.metrics]
+    pairs = [(name, before.run.metrics[f"cv_{name}"], made.run.metrics[f"cv_{name}"]) for name in both]
     return tuple(Figure(name, was, now, now - was) for name, was, now in pairs)

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from training.card import rounded
-from training.cohort import Cohort, CohortError, IndexVisits, read_cohort
+from training.cohort import Cohort, read_cohort
 from training.evaluation import Evaluation, evaluate
 from training.examples import Examples, examples_of
 from training.progress import Progress, silent
@@ -46,7 +46,7 @@ def repeated(
         CohortError, MappingError: the cohort or its mapping cannot be used.
         RegistryError: the run did not log what is needed.
     """
-    cohort = read_cohort(cohort_path, mapping_path, index_visits=_index_visits(made))
+    cohort = read_cohort(cohort_path, mapping_path, index_visits=made.recipe.index_visits)
     require_same_cohort(made, card, cohort)
     examples = examples_of(cohort)
     difference = made.pack.predictor.matrix.difference(examples.matrix.columns)
@@ -56,7 +56,7 @@ def repeated(
             f"{difference}; {_made_with(made)}"
         )
     found = evaluate(
-        examples, lambda: made.regressor(examples.matrix, made.seed), seed=made.seed, progress=progress
+        examples, lambda: made.recipe.regressor(examples.matrix), seed=made.recipe.seed, progress=progress
     )
     require_same_figures(made, card, found)
     return Repeated(cohort, examples, found)
@@ -108,10 +108,3 @@ def _made_with(made: TrainedVersion) -> str:
     if other:
         return f"it was made with {', '.join(other)}: use those, or train again"
     return "train again with this version of Tregcast"
-
-
-def _index_visits(made: TrainedVersion) -> IndexVisits:
-    said = made.param("index_visits")
-    if said not in ("every", "first"):
-        raise CohortError(f"{made.title}: its run logged index_visits = {said!r}, which is not every or first")
-    return "first" if said == "first" else "every"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -18,10 +18,11 @@ from training.report.changes import Changes
 from training.report.feature_effects import SHOWN, Effect, Importance, effects, importance
 from training.report.markers import Marker, markers
 from training.report.repeated import Repeated
-from training.report.subgroup_figures import Group, group_figures, measured_or_not, predicted_bands
+from training.report.subgroup_figures import Group, group_figures, measured_or_not
 from training.report.trained_version import TrainedVersion
 from training.report.worked_examples import Worked, worked_examples
-from training.subgroups import subgroups
+from training.run_record import COMMIT_TAG
+from training.subgroups import predicted_bands, subgroups
 from training.worth import Worth
 
 
@@ -110,7 +111,7 @@ def report_of(
         resamples: of patients, for each interval.
     """
     examples, evaluation, predictor = again.examples, again.evaluation, made.pack.predictor
-    chance = {"resamples": resamples, "seed": made.seed}
+    chance = {"resamples": resamples, "seed": made.recipe.seed}
     observed, patient = evaluation.observed, examples.patient
     ranked = importance(predictor)
     return Report(
@@ -127,7 +128,7 @@ def report_of(
         },
         gain=_gain(examples, evaluation, **chance),
         calibration=calibration(observed, evaluation.forecasts[MODEL], patient, **chance),
-        by_band=group_figures(predicted_bands(evaluation), examples, evaluation, **chance),
+        by_band=group_figures(predicted_bands(evaluation.forecasts[MODEL].rate), examples, evaluation, **chance),
         by_group=group_figures(subgroups(examples, again.cohort), examples, evaluation, **chance),
         by_marker=group_figures(measured_or_not(examples), examples, evaluation, **chance),
         worth=worth,
@@ -143,15 +144,15 @@ def _origin(made: TrainedVersion, examples: Examples, resamples: int) -> Origin:
     return Origin(
         name=registered.name,
         version=registered.version,
-        run_id=made.run_id,
+        run_id=made.run.run_id,
         pack_id=made.pack.id,
         made_by=made.pack.predictor.pack.made_by,
-        commit=made.commit,
-        trained_on=made.trained_on,
-        seed=made.seed,
-        index_visits=made.param("index_visits"),
+        commit=made.run.tags.get(COMMIT_TAG),
+        trained_on=made.run.started[:10],
+        seed=made.recipe.seed,
+        index_visits=made.recipe.index_visits,
         grouped_by=examples.grouped_by,
-        settings=tuple(made.settings.items()),
+        settings=tuple(asdict(made.recipe.settings).items()),
         libraries=tuple(made.libraries.items()),
         resamples=resamples,
     )

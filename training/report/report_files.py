@@ -52,7 +52,7 @@ def log(made: TrainedVersion, written: Written, digest: str) -> None:
     client = MlflowClient()
     try:
         for path in (written.html, written.json):
-            client.log_artifact(made.run_id, str(path), ARTIFACTS)
+            client.log_artifact(made.run.run_id, str(path), ARTIFACTS)
         client.set_model_version_tag(made.registered.name, made.registered.version, DIGEST_TAG, digest)
     except (MlflowException, OSError) as error:
         raise RegistryError(f"{made.title}: the report cannot be logged: {error}") from error

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from training.fit import regressor_for
 from training.progress import Progress, silent
 from training.registry import PACKS
 from training.report.card_facts import card_facts
@@ -62,7 +63,14 @@ def report(
     progress(f"{made.title}, trained on {card.cohort}")
     again = repeated(made, card, cohort_path, mapping_path, progress=progress)
     progress("the figures are those of the card")
-    value = worth(again.examples, seed=made.seed, make=made.regressor, progress=progress) if with_worth else None
+    recipe, value = made.recipe, None
+    if with_worth:
+        value = worth(
+            again.examples,
+            seed=recipe.seed,
+            make=lambda matrix, seed: regressor_for(matrix, seed, recipe.settings),
+            progress=progress,
+        )
     found = report_of(made, card, again, worth=value, changes=changes(made, tracking_uri, packs))
     told = answers(found, statements)
     json = document(found, told)

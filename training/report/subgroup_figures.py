@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.distribution import band_of
-from model.predictor import BANDS
 from training.evaluation import MODEL, Evaluation
 from training.examples import Examples
 from training.metrics import Forecasts
@@ -68,13 +66,6 @@ def measured_or_not(examples: Examples) -> dict[str, Mask]:
             both = {f"{marker}: measured": measured, f"{marker}: not measured": ~measured}
             found.update({name: mask for name, mask in both.items() if mask.any()})
     return found
-
-
-def predicted_bands(evaluation: Evaluation) -> dict[str, Mask]:
-    """Index visits by the band of the predicted rate: slow, intermediate, fast."""
-    bands = band_of(evaluation.forecasts[MODEL].rate)
-    masks = bands[None, :] == np.arange(len(BANDS))[:, None]
-    return dict(zip(BANDS, masks, strict=True))
 
 
 def _figures(mask: Mask, examples: Examples, evaluation: Evaluation, resamples: int, seed: int) -> GroupFigures:

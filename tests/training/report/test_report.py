@@ -57,7 +57,7 @@ def test_the_flow_and_the_markers_are_those_of_the_cohort(reported) -> None:
 
 
 def test_the_settings_are_those_of_the_run(reported, trained) -> None:
-    again = reported.made.regressor(reported.again.examples.matrix, reported.made.seed)
+    again = reported.made.recipe.regressor(reported.again.examples.matrix)
     assert again.get_params() == trained.run.fitted.regressor.get_params()
 
 
@@ -143,7 +143,7 @@ def test_a_challenger_is_told_beside_the_champion(trained, retrained) -> None:
     rmse = next(each for each in found.figures if each.name == "rmse")
     assert rmse.was == trained.run.fitted.evaluation.overall[MODEL]["rmse"]
     assert rmse.difference == rmse.now - rmse.was
-    assert rmse.now == made.metrics["cv_rmse"]
+    assert rmse.now == made.run.metrics["cv_rmse"]
 
 
 def test_the_champion_before_is_the_one_that_the_decisions_replaced() -> None:
@@ -190,7 +190,7 @@ def test_the_command_writes_logs_and_tags(
     assert digest in html.read_text("utf-8")
     client = mlflow.MlflowClient()
     assert client.get_model_version("als-progression", "2").tags[DIGEST_TAG] == digest
-    logged = Path(mlflow.artifacts.download_artifacts(run_id=made.run_id, artifact_path="report"))
+    logged = Path(mlflow.artifacts.download_artifacts(run_id=made.run.run_id, artifact_path="report"))
     assert {path.name: path.read_bytes() for path in logged.iterdir()} == {
         path.name: path.read_bytes() for path in (html, document)
     }
