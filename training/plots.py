@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -17,8 +18,12 @@ Floats = NDArray[np.float64]
 INK, POINT, LINE = "#1b1f24", "#2f6f9f", "#b4443c"
 MOST_BARS = 20
 MANY_POINTS = 2000
+plain_text = mpl.rc_context(  # a $ in a name is a $
+    {"text.parse_math": False, "axes.spines.top": False, "axes.spines.right": False}
+)
 
 
+@plain_text
 def plots(
     evaluation: Evaluation, matrix: DesignMatrix, importance: tuple[float, ...], title: str
 ) -> Mapping[str, Figure]:
@@ -89,5 +94,4 @@ def _figure(title: str, x: str, y: str) -> tuple[Figure, Axes]:
     axes.set_title(title, fontsize=10, loc="left", color=INK)
     axes.set_xlabel(x)
     axes.set_ylabel(y)
-    axes.spines[["top", "right"]].set_visible(False)
     return figure, axes

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from model.canonical import canonical_json
 from training.paired import LEVEL
+from training.plots import INK, POINT, plain_text
 from training.worth import Comparison, Worth
 
 SETS = (
@@ -21,7 +22,6 @@ SETS = (
     ("coverage", "coverage"),
 )
 ABOVE, OTHERS = "those above it", "all others"
-INK, POINT = "#1b1f24", "#2f6f9f"
 SIMULATED = "SIMULATED cohort: what was put into the simulation, and nothing about patients."
 
 
@@ -68,6 +68,7 @@ def write(worth: Worth, cohort: str, folder: Path, *, simulated: bool) -> None:
     plot(worth, cohort, simulated=simulated).savefig(folder / "worth.png")
 
 
+@plain_text
 def plot(worth: Worth, cohort: str, *, simulated: bool) -> Figure:
     """Change of the RMSE and of the interval's width by marker, with intervals: added, and alone taken away."""
     figure = Figure(figsize=(10, 0.5 * max(len(worth.ladder), 2) + 2), layout="constrained", dpi=120)
@@ -87,7 +88,6 @@ def plot(worth: Worth, cohort: str, *, simulated: bool) -> Figure:
                 axes.plot(d.estimate, position + offset, marker, color=colour, label=None if position else name)
         axes.axvline(0.0, color=INK, linewidth=0.8)
         axes.set_xlabel(f"change of {label}")
-        axes.spines[["top", "right"]].set_visible(False)
     first = figure.axes[0]
     first.set_yticks(range(len(worth.ladder)), [comparison.marker for comparison in worth.ladder])
     first.invert_yaxis()

@@ -19,6 +19,7 @@ from training.plots import MOST_BARS, plots
 
 COLUMNS = tuple(catalogue())
 MATRIX = DesignMatrix(COLUMNS)
+TITLE = "A $cohort_{$ (SIMULATED)"  # not the mark-up of a formula
 
 
 def evaluation(n: int, seed: int = 0) -> Evaluation:
@@ -30,7 +31,7 @@ def evaluation(n: int, seed: int = 0) -> Evaluation:
 
 def drawn(n: int) -> dict[str, Figure]:
     importance = np.random.default_rng(1).dirichlet(np.full(len(COLUMNS), 0.3))
-    return dict(plots(evaluation(n), MATRIX, tuple(importance.tolist()), "A cohort (SIMULATED)"))
+    return dict(plots(evaluation(n), MATRIX, tuple(importance.tolist()), TITLE))
 
 
 @pytest.mark.parametrize("n", [40, 5000])
@@ -49,7 +50,7 @@ def test_what_is_cross_validated_and_what_is_not() -> None:
     titles = {name: figure.axes[0].get_title(loc="left") for name, figure in drawn(200).items()}
     assert "cross-validated" in titles["calibration.png"]
     assert "cross-validated" in titles["observed_against_predicted.png"]
-    assert titles["contributions.png"] == "A cohort (SIMULATED), final model"
+    assert titles["contributions.png"] == f"{TITLE}, final model"
 
 
 def test_calibration_shows_tenths() -> None:

@@ -133,4 +133,4 @@ def test_it_is_written_for_people_and_programs(found: Worth, tmp_path: Path) -> 
     assert (tmp_path / "worth.png").read_bytes().startswith(b"\x89PNG")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        plot(found, "a cohort", simulated=True).canvas.draw()
+        plot(found, "a $cohort_{$", simulated=True).canvas.draw()

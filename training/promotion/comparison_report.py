@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from model.canonical import canonical_json
 from training.paired import LEVEL, Difference
+from training.plots import INK, POINT, plain_text
 from training.promotion.comparison import Comparison, Group, Side
 from training.promotion.elsewhere import Transport
 from training.registry import CHALLENGER, CHAMPION, PACK_TAG
@@ -26,7 +27,6 @@ COLUMNS = (
 )
 DOCUMENT, PLOT = "comparison.json", "comparison.png"
 SIMULATED = "SIMULATED cohort: figures of the simulation, and nothing about patients."
-INK, POINT = "#1b1f24", "#2f6f9f"
 
 
 def as_text(found: Comparison) -> str:
@@ -103,6 +103,7 @@ def log(found: Comparison) -> str:
         return str(run.info.run_id)
 
 
+@plain_text
 def plot(found: Comparison) -> Figure:
     """The paired difference of the RMSE with its interval, overall and by subgroup; left of 0 is better."""
     shown = [group for group in (found.overall, *found.subgroups) if group.differences is not None]
@@ -130,7 +131,6 @@ def plot(found: Comparison) -> Figure:
         loc="left",
         color=INK,
     )
-    axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 
