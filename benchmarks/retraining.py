@@ -1,9 +1,10 @@
-"""What retraining costs: time and peak memory of each step, on simulated cohorts of several sizes.
+"""What retraining costs: time, processor time and peak memory of each step, on simulated cohorts of several sizes.
 
     python benchmarks/retraining.py --patients 300 3000 30000 [--steps check train tune evaluate compare report]
 
-Each step is the command itself, in a process of its own; time is wall clock, memory the largest resident set of the
-process and those it started. Prints a table, and by what power of the patients each grows from size to size.
+Each step is the command itself, in a process of its own: time by the wall clock, processor time of the process and
+those it started (divided by the first it is how many cores were at work), the largest resident set among them.
+Prints a table, and by what power of the patients each grows from size to size.
 `train` is there with every other step: a second version, with the settings that `tune` found or else with another
 seed, is what `compare` compares with the first. `tune` is per trial.
 """
@@ -34,16 +35,19 @@ class Cost:
     patients: int
     step: str
     seconds: float
+    cpu_seconds: float
     mebibytes: float
 
 
 def main(sizes: list[int], steps: list[str], trials: int) -> None:
     costs: list[Cost] = []
-    print("| patients | step | s | MiB |\n|---|---|---|---|")
+    print("| patients | step | s | cores at work | MiB |\n|---|---|---|---|---|")
     for patients in sizes:
         with tempfile.TemporaryDirectory() as folder:
             for cost in _costs(patients, steps, trials, Path(folder)):
-                print(f"| {patients:,} | {cost.step} | {cost.seconds:.1f} | {cost.mebibytes:.0f} |", flush=True)
+                cores = cost.cpu_seconds / cost.seconds
+                row = (f"{patients:,}", cost.step, f"{cost.seconds:.1f}", f"{cores:.2f}", f"{cost.mebibytes:.0f}")
+                print(f"| {' | '.join(row)} |", flush=True)
                 costs.append(cost)
     for line in _growth(costs, sizes):
         print(line)
@@ -51,8 +55,8 @@ def main(sizes: list[int], steps: list[str], trials: int) -> None:
 
 def _costs(patients: int, steps: list[str], trials: int, folder: Path) -> Iterator[Cost]:
     def cost(step: str, *arguments: str, accepted: tuple[int, ...] = (0,), parts: int = 1) -> Cost:
-        seconds, memory = _run(folder, arguments, accepted)
-        return Cost(patients, step, seconds / parts, memory)
+        seconds, cpu_seconds, memory = _run(folder, arguments, accepted)
+        return Cost(patients, step, seconds / parts, cpu_seconds / parts, memory)
 
     cost("simulate", "cohort", "simulate", "--patients", str(patients), "--out", "cohort.parquet")
     if "check" in steps:
@@ -73,8 +77,8 @@ def _costs(patients: int, steps: list[str], trials: int, folder: Path) -> Iterat
             yield cost(f"report {option}", "report", "cohort.parquet", option)
 
 
-def _run(folder: Path, arguments: tuple[str, ...], accepted: tuple[int, ...]) -> tuple[float, float]:
-    """Wall-clock seconds and peak MiB of a command."""
+def _run(folder: Path, arguments: tuple[str, ...], accepted: tuple[int, ...]) -> tuple[float, float, float]:
+    """Seconds by the wall clock, seconds of all processors, and peak MiB of a command."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
     environment |= {"PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"}
     log = folder / "log"
@@ -88,24 +92,26 @@ def _run(folder: Path, arguments: tuple[str, ...], accepted: tuple[int, ...]) ->
     if process.returncode not in accepted:
         said = log.read_text("utf-8", "replace")
         raise SystemExit(f"tregcast {' '.join(arguments)}: exit code {process.returncode}\n{said}")
-    return seconds, usage.ru_maxrss / MEBIBYTE
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / MEBIBYTE
 
 
 def _growth(costs: list[Cost], sizes: list[int]) -> Iterator[str]:
-    """From each size to the next: the power of the number of patients that time and memory grow with."""
+    """From each size to the next: the power of the number of patients that each grows with."""
     found = {(cost.step, cost.patients): cost for cost in costs}
     steps = list(dict.fromkeys(cost.step for cost in costs))
     if len(sizes) > 1:
-        yield "\n| step | patients | time grows as n^ | memory as n^ |\n|---|---|---|---|"
+        yield "\n| step | patients | time grows as n^ | processor time as n^ | memory as n^ |\n|---|---|---|---|---|"
     for step in steps:
         for smaller, larger in pairwise(sizes):
             before, after = found[step, smaller], found[step, larger]
             steps_up = math.log(larger / smaller)
             powers = (
                 math.log(after.seconds / before.seconds) / steps_up,
+                math.log(after.cpu_seconds / before.cpu_seconds) / steps_up,
                 math.log(after.mebibytes / before.mebibytes) / steps_up,
             )
-            yield f"| {step} | {smaller:,} to {larger:,} | {powers[0]:.2f} | {powers[1]:.2f} |"
+            said = " | ".join(f"{power:.2f}" for power in powers)
+            yield f"| {step} | {smaller:,} to {larger:,} | {said} |"
 
 
 if __name__ == "__main__":
