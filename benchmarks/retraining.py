@@ -96,11 +96,11 @@ def _run(folder: Path, arguments: tuple[str, ...], accepted: tuple[int, ...]) ->
 
 
 def _growth(costs: list[Cost], sizes: list[int]) -> Iterator[str]:
-    """From each size to the next: the power of the number of patients that each grows with."""
+    """From each size to the next: the power of the number of patients that each grows as."""
     found = {(cost.step, cost.patients): cost for cost in costs}
     steps = list(dict.fromkeys(cost.step for cost in costs))
     if len(sizes) > 1:
-        yield "\n| step | patients | time grows as n^ | processor time as n^ | memory as n^ |\n|---|---|---|---|---|"
+        yield "\n| step | patients | time as n^ | processor time as n^ | memory as n^ |\n|---|---|---|---|---|"
     for step in steps:
         for smaller, larger in pairwise(sizes):
             before, after = found[step, smaller], found[step, larger]
