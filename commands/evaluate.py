@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
-from commands.options import FILE, FOLDER, Fault, mapping_option, tell
+from commands.options import (
+    FILE,
+    FOLDER,
+    Fault,
+    index_visits_option,
+    mapping_option,
+    settings_option,
+    tell,
+    tracking_uri_option,
+)
 
 
 @click.command("evaluate")
 @click.argument("cohort_file", metavar="COHORT", type=FILE)
 @mapping_option
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@index_visits_option
+@settings_option
 @click.option(
     "--only",
     metavar="WORD",
@@ -20,13 +32,24 @@ from commands.options import FILE, FOLDER, Fault, mapping_option, tell
     help="Only markers with this word in their name, as treg, each alone and together; may be given again.",
 )
 @click.option("--out", type=FOLDER, help="Folder for worth.json and worth.png.")
+@tracking_uri_option
 def evaluate_markers(
-    cohort_file: Path, mapping: Path | None, seed: int, only: tuple[str, ...], out: Path | None
+    cohort_file: Path,
+    mapping: Path | None,
+    seed: int,
+    index_visits: Literal["every", "first"],
+    settings: str | None,
+    only: tuple[str, ...],
+    out: Path | None,
+    tracking_uri: str | None,
 ) -> None:
     """Say what each marker is worth in COHORT: cross-validated, with and without it, on the same patients."""
     from training.cohort import CohortError, read_cohort
     from training.examples import examples_of
+    from training.fit import regressor_for
     from training.mapping import MappingError
+    from training.settings import DEFAULTS, SettingsError, settings_of
+    from training.tracking import StoreError
     from training.worth import markers_like, worth
     from training.worth_report import as_text, write
 
@@ -35,14 +58,16 @@ def evaluate_markers(
     except ValueError as error:
         raise Fault(f"--only: {error}") from error
     try:
-        cohort = read_cohort(cohort_file, mapping)
+        cohort = read_cohort(cohort_file, mapping, index_visits=index_visits)
+        chosen = settings_of(settings, tracking_uri) if settings else DEFAULTS
         found = worth(
             examples_of(cohort),
             only=markers,
             seed=seed,
+            make=lambda matrix, of: regressor_for(matrix, of, chosen),
             progress=tell,
         )
-    except (CohortError, MappingError) as error:
+    except (CohortError, MappingError, SettingsError, StoreError) as error:
         raise Fault(str(error)) from error
     click.echo(as_text(found, cohort.name, simulated=cohort.simulated))
     if out is not None:

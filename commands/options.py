@@ -26,6 +26,11 @@ index_visits_option = click.option(
     show_default=True,
     help="Train on every visit that has an outcome, or on each patient's first such visit.",
 )
+settings_option = click.option(
+    "--settings",
+    metavar="FILE|models:/NAME@ALIAS",
+    help="How trees are grown: a JSON file, as tregcast tune writes it, or as a registered model has it.",
+)
 tracking_uri_option = click.option(
     "--tracking-uri", help="MLflow store; default MLFLOW_TRACKING_URI, else mlruns/mlflow.db here."
 )

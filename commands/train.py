@@ -7,7 +7,15 @@ from typing import Literal
 
 import click
 
-from commands.options import FILE, Fault, index_visits_option, mapping_option, tell, tracking_uri_option
+from commands.options import (
+    FILE,
+    Fault,
+    index_visits_option,
+    mapping_option,
+    settings_option,
+    tell,
+    tracking_uri_option,
+)
 
 
 @click.command()
@@ -16,11 +24,7 @@ from commands.options import FILE, Fault, index_visits_option, mapping_option, t
 @click.option("--name", default="als-progression", show_default=True, help="Name in the model registry.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @index_visits_option
-@click.option(
-    "--settings",
-    metavar="FILE|models:/NAME@ALIAS",
-    help="How trees are grown: a JSON file, as tregcast tune writes it, or as a registered model has it.",
-)
+@settings_option
 @tracking_uri_option
 def train(
     cohort_file: Path,

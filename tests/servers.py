@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
 READY_WITHIN_SECONDS = 60
@@ -19,10 +22,10 @@ REQUIRED = "TREGCAST_REQUIRE_POSTGRES"  # set in CI: there a missing PostgreSQL 
 
 
 @contextmanager
-def postgres_cluster() -> Iterator[Callable[[str], str]]:
+def postgres_cluster(password: str | None = None) -> Iterator[Callable[[str], str]]:
     """A cluster of its own in a new folder, reached through a socket there and nowhere else.
 
-    Gives what makes a database of a name and says its URI.
+    Gives what makes a database of a name and says its URI. With a password the cluster asks for it.
     """
     binaries = _binaries()
     # Not under pytest's folder: no other user may enter that, and PostgreSQL refuses to run as root.
@@ -31,21 +34,26 @@ def postgres_cluster() -> Iterator[Callable[[str], str]]:
     try:
         if user is not None:
             shutil.chown(home, user)
-        initdb = [binaries / "initdb", "-D", home / "data", "-U", "tregcast", "--auth=trust", "--no-sync"]
+        auth = ["--auth=trust"]
+        if password is not None:
+            (home / "password").write_text(password, "utf-8")
+            auth = ["--auth=scram-sha-256", f"--pwfile={home / 'password'}"]
+        initdb = [binaries / "initdb", "-D", home / "data", "-U", "tregcast", *auth, "--no-sync"]
         made = subprocess.run(initdb, user=user, cwd=home, capture_output=True, text=True, check=False)
         assert made.returncode == 0, made.stderr
         command = [binaries / "postgres", "-D", home / "data", "-k", home, "-c", "listen_addresses="]
         with running([*command, "-c", "fsync=off"], home / "log", signal.SIGINT, user=user) as process:
             ready = [binaries / "pg_isready", "-q", "-h", home, "-U", "tregcast", "-d", "postgres"]
             await_ready(lambda: subprocess.run(ready, check=False).returncode == 0, process, home / "log")
-            yield lambda name: _database(binaries, home, name)
+            yield lambda name: _database(binaries, home, name, password)
     finally:
         shutil.rmtree(home)
 
 
-def _database(binaries: Path, home: Path, name: str) -> str:
-    subprocess.run([binaries / "createdb", "-h", home, "-U", "tregcast", name], check=True)
-    return f"postgresql+psycopg2://tregcast@/{name}?host={home}"
+def _database(binaries: Path, home: Path, name: str, password: str | None) -> str:
+    known = {**os.environ, "PGPASSWORD": password or ""}
+    subprocess.run([binaries / "createdb", "-h", home, "-U", "tregcast", name], check=True, env=known)
+    return f"postgresql+psycopg2://tregcast{'' if password is None else f':{password}'}@/{name}?host={home}"
 
 
 def _binaries() -> Path:
@@ -92,3 +100,33 @@ def await_ready(ready: Callable[[], bool], process: subprocess.Popen[bytes], log
         assert process.poll() is None, log.read_text("utf-8", "replace")
         assert time.monotonic() < until, log.read_text("utf-8", "replace")
         time.sleep(0.1)
+
+
+@contextmanager
+def mlflow_server(database: str, folder: Path, port: int | None = None) -> Iterator[str]:
+    """``mlflow server`` on a database, artifacts in the folder and proxied; it says its address."""
+    port = port or free_port()
+    command = [
+        *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
+        *("--backend-store-uri", database, "--artifacts-destination", folder / "artifacts"),
+        *("--host", "127.0.0.1", "--port", str(port), "--allowed-hosts", f"127.0.0.1:{port}"),
+    ]
+    settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")} | settings
+    with running(command, folder / "log", signal.SIGTERM, env=environment, cwd=folder) as process:
+        uri = f"http://127.0.0.1:{port}"
+        await_ready(lambda: _answers(f"{uri}/health"), process, folder / "log")
+        yield uri
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

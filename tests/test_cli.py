@@ -66,7 +66,7 @@ def fault(result: Result) -> str:
 def test_help(command: list[str]) -> None:
     for flag in ("--help", "-h"):
         result = run(*command, flag)
-        assert result.exit_code == 0
+        assert result.exit_code == 0, result.output
         assert result.stdout.startswith("Usage: ")
 
 
@@ -108,7 +108,7 @@ def test_the_reference_cohort_as_csv_and_as_parquet(tmp_path: Path) -> None:
     files = [tmp_path / name for name in ("c.csv", "c.csv.gz", "c.parquet")]
     for file in files:
         result = run("cohort", "simulate", "--patients", 30, "--seed", 5, "--out", file)
-        assert result.exit_code == 0
+        assert result.exit_code == 0, result.output
         assert result.stdout.endswith("visits of 30 simulated patients\n")
     cohorts = [read_cohort(file) for file in files]
     assert cohorts[0].examples == cohorts[1].examples == cohorts[2].examples

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.derive import derive
+from features.derive import Scale, derive
 from features.feature import catalogue
 from features.matrix import DesignMatrix
-from training.cohort import Cohort
+from training.cohort import Cohort, Example
 
 Floats = NDArray[np.float64]
 
@@ -54,19 +55,24 @@ class Examples:
 
 def examples_of(cohort: Cohort) -> Examples:
     """The design matrix of a cohort: a column is in it if at least 10 examples (and 1 %) have it and it varies."""
-    derived = [derive(example.record, cohort.scale) for example in cohort.examples]
+    return matrix_of(cohort.examples, cohort.scale)
+
+
+def matrix_of(examples: Sequence[Example], scale: Scale) -> Examples:
+    """The same of one example or more that are in no cohort yet."""
+    derived = [derive(example.record, scale) for example in examples]
     needed = max(FEWEST_MEASURED, LEAST_SHARE * len(derived))
     columns = []
     for column, feature in catalogue().items():
         values = [row[column] for row in derived if column in row]
         if feature.kind in KINDS and len(values) >= needed and len(set(values)) > 1:
             columns.append(column)
-    matrix = DesignMatrix(tuple(columns), cohort.scale)
+    matrix = DesignMatrix(tuple(columns), scale)
     return Examples(
         matrix=matrix,
         X=np.vstack([matrix.order(row) for row in derived]),
-        y=np.array([example.outcome.progression_rate for example in cohort.examples]),
-        standard_error=np.array([example.outcome.standard_error for example in cohort.examples]),
-        patient=np.array([example.patient_id for example in cohort.examples]),
-        site=np.array([example.site or "" for example in cohort.examples]),
+        y=np.array([example.outcome.progression_rate for example in examples]),
+        standard_error=np.array([example.outcome.standard_error for example in examples]),
+        patient=np.array([example.patient_id for example in examples]),
+        site=np.array([example.site or "" for example in examples]),
     )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from training.reachability import asking_once, reason, require_database, without_password
 
 EXPERIMENT = "tregcast"
 STORE = Path("mlruns")
+RETRIES = "3"  # with MLflow's back-off of 2 s, doubled each time
 
 
 class StoreError(RuntimeError):
@@ -20,7 +23,7 @@ def quiet_mlflow() -> None:
     """Switch MLflow's telemetry and chatter off. Called before MLflow is imported."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "CRITICAL")  # what fails is raised, and told by us once
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # where a command may print JSON
 
 
@@ -65,6 +68,34 @@ def open_store(uri: str | None = None) -> str:
     except (MlflowException, OSError) as error:
         raise StoreError(f"{without_password(uri)}: cannot be opened: {_why(error)}") from error
     return uri
+
+
+@contextmanager
+def using_store(uri: str) -> Iterator[None]:
+    """Within the block the store is worked with; what it fails with is told as one error.
+
+    A tracking server that does not answer is asked `RETRIES` more times, within a quarter of a minute; MLflow's own
+    default is 7, over minutes for each question. What the user has set for MLflow stays as it is.
+
+    Raises:
+        StoreError: the store did not answer, refused, or its disk is full. What was logged so far stays there.
+    """
+    from mlflow.exceptions import MlflowException
+
+    name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+    set_here = name not in os.environ
+    if set_here:
+        os.environ[name] = RETRIES
+    try:
+        yield
+    except (MlflowException, OSError) as error:
+        raise StoreError(
+            f"{without_password(uri)}: failed in the middle of the work: {reason(error)}. "
+            "No champion was replaced. Make sure that it answers and has room, and run the same command again"
+        ) from error
+    finally:
+        if set_here:
+            del os.environ[name]
 
 
 def _why(error: Exception) -> str:

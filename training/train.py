@@ -22,7 +22,7 @@ from training.registry import PACK_TAG, RegistryError, Version, make_challenger
 from training.run_record import Beginning, cohort_tags, log_record
 from training.settings import DEFAULTS
 from training.signature import input_example, signature_for
-from training.tracking import open_store
+from training.tracking import open_store, using_store
 
 if TYPE_CHECKING:
     from mlflow.models.model import ModelInfo
@@ -58,8 +58,8 @@ def train(
 
     Raises:
         CohortError, MappingError: the cohort or its mapping cannot be used. Nothing is logged then.
-        RegistryError: the name cannot be one of the registry. StoreError: the store cannot be opened.
-        StoreError: the tracking store cannot be opened.
+        RegistryError: the name cannot be one of the registry.
+        StoreError: the tracking store cannot be opened, or fails while the run is logged.
     """
     begun = Beginning.now()
     if not NAME.fullmatch(name):
@@ -72,25 +72,24 @@ def train(
     fitted = fit(cohort, name=name, seed=seed, settings=settings, progress=progress)
     import mlflow
 
-    with (
-        mlflow.start_run(run_name=f"{name} on {cohort.name}", tags=cohort_tags(cohort)) as run,
-        tempfile.TemporaryDirectory() as scratch,
-    ):
+    with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "pack"
         pack_id = write_pack(folder, fitted.contents)
         load_pack(folder, expected_id=pack_id)  # what cannot be loaded is not registered
-        mlflow.log_params(_params(fitted, seed, index_visits))
-        mlflow.log_metrics(_metrics(fitted))
-        _log_documents(cohort, fitted)
-        info = _log_model(folder, fitted, name)
-        mlflow.set_tag(PACK_TAG, pack_id)
-        registered = str(info.registered_model_version)
-        mlflow.MlflowClient().set_model_version_tag(name, registered, PACK_TAG, pack_id)
-        log_forecasts(kept_forecasts(cohort, fitted.evaluation), name, registered)
-        run_id = str(run.info.run_id)
-        log_record(run_id, "training", cohort, begun)
-    make_challenger(name, registered)
-    version = first_champion(name, registered)
+        with using_store(uri):
+            with mlflow.start_run(run_name=f"{name} on {cohort.name}", tags=cohort_tags(cohort)) as run:
+                mlflow.log_params(_params(fitted, seed, index_visits))
+                mlflow.log_metrics(_metrics(fitted))
+                _log_documents(cohort, fitted)
+                info = _log_model(folder, fitted, name)
+                mlflow.set_tag(PACK_TAG, pack_id)
+                registered = str(info.registered_model_version)
+                mlflow.MlflowClient().set_model_version_tag(name, registered, PACK_TAG, pack_id)
+                log_forecasts(kept_forecasts(cohort, fitted.evaluation), name, registered)
+                run_id = str(run.info.run_id)
+                log_record(run_id, "training", cohort, begun)
+            make_challenger(name, registered)
+            version = first_champion(name, registered)
     progress(f"registered as {name} version {version.version} ({', '.join(version.aliases)})")
     return TrainingRun(cohort, fitted, version, run_id, uri, pack_id)
 

@@ -124,7 +124,8 @@ def test_each_entry_point_is_a_command_with_these_options(folder: Path) -> None:
         words = shlex.split(command)
         assert words[0].startswith("PATH=")
         assert words[1:4] == ["python", "-m", "cli"]
-        found, arguments = main.resolve_command(click.Context(main), words[4:])[1:]
+        top = click.Context(main, **main.context_settings)
+        found, arguments = main.resolve_command(top, words[4:])[1:]
         assert found.name == name
-        with found.make_context(name, list(arguments)) as context:
+        with found.make_context(name, list(arguments), parent=top) as context:
             assert context.params["cohort_file"] == folder / "cohort.csv"

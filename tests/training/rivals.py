@@ -21,10 +21,10 @@ PROVENANCE = "simulated: made up for these tests"
 
 
 def frame(seed: int = 7, *, first: int = 0) -> pd.DataFrame:
-    """Five visits a patient; NfL drives the rate, sex says nothing."""
+    """Five visits a patient; NfL and IL-6 drive the rate, sex says nothing."""
     rng = np.random.default_rng(seed)
-    nfl = rng.normal(size=PATIENTS)
-    rate = np.clip(0.8 + 0.4 * nfl, 0.0, 2.2)
+    nfl, il6, other = rng.normal(size=(3, PATIENTS))
+    rate = np.clip(0.8 + 0.3 * nfl + 0.25 * il6 + 0.1 * other, 0.0, 2.2)  # no marker knows it all
     onset = rng.uniform(8, 40, PATIENTS).round(1)
     start = rng.integers(36, 46, PATIENTS)
     rows = []
@@ -37,6 +37,7 @@ def frame(seed: int = 7, *, first: int = 0) -> pd.DataFrame:
                     "months_since_onset": onset[number] + month,
                     "alsfrs_r_total": int(np.clip(round(score), 0, 48)),
                     "nfl_pg_ml": float(np.exp(4.2 + 0.6 * nfl[number]).round(2)),
+                    "il6_pg_ml": float(np.exp(1.5 + 0.5 * il6[number]).round(2)),
                     "sex": "female" if number % 2 else "male",
                     "site": "small" if number < 12 else f"site-{number % 3}",
                     "provenance": PROVENANCE,
@@ -54,7 +55,7 @@ def shuffled(table: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Rivals:
-    """A store in which version 1 (no NfL) is champion; 2 knows NfL, 3 learnt from NfL of other patients."""
+    """A store in which version 1 (neither marker) is champion; 2 knows both, 3 learnt from others' NfL."""
 
     folder: Path
     files: dict[str, CohortFiles]
@@ -95,7 +96,7 @@ def make_rivals(folder: Path) -> Rivals:
     """Train the three."""
     folder.mkdir()
     table = frame()
-    tables = {"without": table.drop(columns="nfl_pg_ml"), "better": table, "worse": shuffled(table)}
+    tables = {"without": table.drop(columns=["nfl_pg_ml", "il6_pg_ml"]), "better": table, "worse": shuffled(table)}
     files, runs = {}, {}
     store = folder / "store"
     for which, each in tables.items():

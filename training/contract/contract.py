@@ -18,6 +18,7 @@ from training.contract.column_summary import ColumnSummary, column_summaries
 from training.contract.contract_columns import (
     constant_columns,
     empty_columns,
+    foretells_outcome,
     provenance,
     rare_columns,
     two_scales,
@@ -49,6 +50,7 @@ from training.contract.unit_evidence import unit_of_column, unit_of_rows, unit_o
 RULES: tuple[Rule, ...] = (
     refusals,
     too_few_outcomes,
+    foretells_outcome,
     unit_of_column,
     unit_of_site,
     unit_of_rows,

@@ -10,7 +10,8 @@ from features.derive import SCALE_MAXIMUM
 from features.table import COMPARATOR, absent
 from features.vocabulary import vocabulary
 from training.contract.contract_finding import Finding, Material, Severity
-from training.examples import FEWEST_MEASURED
+from training.examples import FEWEST_MEASURED, matrix_of
+from training.foretelling import STRONGEST, foretelling
 from training.near_match import near_columns
 
 FEWEST_CONSTANT = 10
@@ -62,6 +63,22 @@ def constant_columns(material: Material) -> Iterator[Finding]:
             else "nothing need be done",
             column=column,
             value=cells[0],
+        )
+
+
+def foretells_outcome(material: Material) -> Iterator[Finding]:
+    """Features that know the outcome: the model would learn to read it off, and fail where it is not known yet."""
+    if not material.examples:
+        return
+    for column, correlation in foretelling(matrix_of(material.examples, material.table.scale)).items():
+        yield Finding(
+            Severity.WARNING,
+            "foretells_outcome",
+            f"is the rank correlation with the rate to come, at or above {STRONGEST:g} (assumption; the strongest "
+            "published marker has 0.65): no honest marker knows so much",
+            "make sure that it was measured at its visit, and not computed from later ones",
+            column=column,
+            value=f"{correlation:.2f}",
         )
 
 

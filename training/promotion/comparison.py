@@ -19,6 +19,7 @@ from training.baselines import BASELINES
 from training.cohort import Cohort, CohortError
 from training.examples import Examples, examples_of
 from training.fit import FEWEST_PATIENTS
+from training.foretelling import foretelling
 from training.metrics import Forecasts
 from training.paired import RESAMPLES, Difference, difference, figures, patient_draws
 from training.promotion.calibration_slope import calibration_slope
@@ -76,6 +77,7 @@ class Comparison:
     challenger: Side
     overall: Group
     subgroups: tuple[Group, ...]
+    foretelling: Mapping[str, float]  # features of the challenger that know the outcome, with their correlation
     sites: Transport = NOT_DONE  # the challenger's recipe at sites it never saw
     time: Transport = NOT_DONE  # and in later years
 
@@ -126,6 +128,11 @@ def compare(
         challenger=_side(challenger, found[CHALLENGER]),
         overall=judged.group("all", "all", both, tuple(forecasts)),
         subgroups=tuple(groups),
+        foretelling={
+            column: correlation
+            for column, correlation in foretelling(examples).items()
+            if column in challenger.pack.predictor.matrix.columns
+        },
     )
 
 

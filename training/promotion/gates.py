@@ -10,13 +10,16 @@ from pathlib import Path
 from model.golden import replay
 from model.pack import Pack
 from model.predictor import COVERAGE
+from training.foretelling import STRONGEST
 from training.promotion.allowed_changes import Flat, refused_changes
 from training.promotion.card_gaps import card_gaps
+from training.promotion.changed_units import MIDDLE, changed_units
 from training.promotion.comparison import Comparison, Group
 from training.promotion.decisions import Verdict
 from training.registry import CHALLENGER
 
 FILE = Path(__file__).with_name("gates.toml")
+NONE_JUDGED = "no subgroup is large enough to be judged"
 ALL = 3  # how many findings a verdict tells of one kind
 
 
@@ -46,7 +49,8 @@ class Refit:
 class Evidence:
     """What the gates look at. Where there is no pack or no comparison, the text says why."""
 
-    pack: Pack | None
+    champion: Pack
+    pack: Pack | None  # the challenger's
     pack_problem: str
     before: Flat  # manifest and card of the champion
     after: Flat  # and of the challenger
@@ -105,6 +109,14 @@ def _allowed_changes(evidence: Evidence, bounds: Bounds) -> Verdict:  # noqa: AR
     return Verdict(name, _few(found) if found else "no other", bound, not found, False)
 
 
+def _same_units(evidence: Evidence, bounds: Bounds) -> Verdict:  # noqa: ARG001
+    name, bound = "same units", f"each median within the champion's middle {MIDDLE[1] - MIDDLE[0]:.0%}"
+    if evidence.pack is None:
+        return Verdict(name, "not compared: the pack does not verify", bound, False, True)
+    found = changed_units(evidence.champion.predictor, evidence.pack.predictor)
+    return Verdict(name, _few(found) if found else "all", bound, not found, True)
+
+
 def _card_complete(evidence: Evidence, bounds: Bounds) -> Verdict:  # noqa: ARG001
     name, bound = "card complete", "every key there and none empty"
     if evidence.pack is None:
@@ -124,6 +136,14 @@ def _non_inferior(evidence: Evidence, bounds: Bounds) -> Verdict:
     ratio = evidence.comparison.overall.relative_rmse
     figure = f"RMSE {ratio.estimate:+.2%} ({ratio.lower:+.2%} to {ratio.upper:+.2%})"
     return Verdict("non-inferior", figure, bound, ratio.upper <= bounds.margin, True)
+
+
+def _no_leak(evidence: Evidence, bounds: Bounds) -> Verdict:  # noqa: ARG001
+    name, bound = "no leak", f"no feature's rank correlation with the rate at {STRONGEST:g} or above"
+    if evidence.comparison is None:
+        return _not_compared(name, evidence, bound)
+    found = [f"{column} {share:.2f}" for column, share in evidence.comparison.foretelling.items()]
+    return Verdict(name, _few(found) if found else "none", bound, not found, True)
 
 
 def _calibration_slope(evidence: Evidence, bounds: Bounds) -> Verdict:
@@ -150,6 +170,8 @@ def _coverage_in_subgroups(evidence: Evidence, bounds: Bounds) -> Verdict:
     if evidence.comparison is None:
         return _not_compared(name, evidence, bound)
     found = [(group, _figure(group, "coverage")) for group in _judged(evidence.comparison, bounds)]
+    if not found:
+        return Verdict(name, NONE_JUDGED, bound, False, True)
     wrong = [f"{group.name} {each:.3f}" for group, each in found if not _within(each, bounds.coverage_subgroup)]
     return Verdict(name, _few(wrong) if wrong else f"{len(found)} judged, all within", bound, not wrong, True)
 
@@ -164,6 +186,8 @@ def _no_subgroup_worse(evidence: Evidence, bounds: Bounds) -> Verdict:
         for group in _judged(evidence.comparison, bounds)
         if group.relative_rmse is not None
     ]
+    if not found:
+        return Verdict(name, NONE_JUDGED, bound, False, True)
     wrong = [f"{group.name} {share:+.0%}" for group, share in found if share > bounds.subgroup_worse]
     return Verdict(name, _few(wrong) if wrong else f"{len(found)} judged, none worse", bound, not wrong, True)
 
@@ -172,8 +196,10 @@ GATES: tuple[Gate, ...] = (
     _pack_verifies,
     _golden_answers,
     _allowed_changes,
+    _same_units,
     _card_complete,
     _determinism,
+    _no_leak,
     _non_inferior,
     _calibration_slope,
     _coverage,

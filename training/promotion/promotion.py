@@ -17,7 +17,7 @@ from training.promotion.decisions import Decision, Kind, Verdict
 from training.promotion.gates import Evidence, Refit, read_bounds, verdicts
 from training.promotion.refit import CohortFiles, checked_before, refitted
 from training.registry import Refused, RegistryError, Version, version_of
-from training.tracking import open_store
+from training.tracking import open_store, using_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +57,25 @@ def promote(
         raise DecisionError("override is empty; say in a few words why, it is kept for ever")
     cohort = read_cohort(cohort_files.table, cohort_files.mapping)
     uri = open_store(tracking_uri)
-    after = version_of(challenger)
-    chain = settle(after.name)
-    before = champion_of(chain)
-    if before.version == after.version:
-        raise DecisionError(f"{after.name}: version {after.version} is the champion already; nothing to decide")
-    champion = contender(before, uri)
-    files = [each for each in (trained_on, cohort_files) if each is not None]
-    evidence, run = _evidence(chain, champion, after, cohort, files, progress)
-    gates = verdicts(evidence, read_bounds(margin))
-    decision = replace(
-        chain.next_decision(_kind(gates, override), before.version, after),
-        reason=override or "",
-        cohort=cohort.name,
-        cohort_digest=cohort.digest,
-        comparison_run=run,
-        gates=gates,
-    )
-    return Judged(made(decision, before.version), evidence.comparison)
+    with using_store(uri):
+        after = version_of(challenger)
+        chain = settle(after.name)
+        before = champion_of(chain)
+        if before.version == after.version:
+            raise DecisionError(f"{after.name}: version {after.version} is the champion already; nothing to decide")
+        champion = contender(before, uri)
+        files = [each for each in (trained_on, cohort_files) if each is not None]
+        evidence, run = _evidence(chain, champion, after, cohort, files, progress)
+        gates = verdicts(evidence, read_bounds(margin))
+        decision = replace(
+            chain.next_decision(_kind(gates, override), before.version, after),
+            reason=override or "",
+            cohort=cohort.name,
+            cohort_digest=cohort.digest,
+            comparison_run=run,
+            gates=gates,
+        )
+        return Judged(made(decision, before.version), evidence.comparison)
 
 
 def _kind(gates: Sequence[Verdict], override: str | None) -> Kind:
@@ -94,7 +95,7 @@ def _evidence(
 ) -> tuple[Evidence, str]:
     """What the gates look at, and the run in which the comparison is kept, if one could be made."""
     nothing = Refit(False, "not checked: the challenger cannot be had")
-    found = Evidence(None, "", champion.identity, {}, None, "", nothing)
+    found = Evidence(champion.pack, None, "", champion.identity, {}, None, "", nothing)
     try:
         pack = verified(after)
     except (RegistryError, Refused) as error:

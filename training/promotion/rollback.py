@@ -10,7 +10,7 @@ from training.promotion.decision_chain import Chain, DecisionError
 from training.promotion.decision_claim import settle
 from training.promotion.decisions import Decision
 from training.registry import version_of
-from training.tracking import open_store
+from training.tracking import open_store, using_store
 
 
 def rollback(name: str, *, reason: str, to_version: str | None = None, tracking_uri: str | None = None) -> Decision:
@@ -23,11 +23,12 @@ def rollback(name: str, *, reason: str, to_version: str | None = None, tracking_
     if not reason.strip():
         raise DecisionError("reason is empty; say in a few words why, it is kept for ever")
     uri = open_store(tracking_uri)
-    chain = settle(name)
-    from_version = serving(name)
-    target = verified(version_of(f"models:/{name}/{_target(chain, from_version, to_version)}"), uri).version
-    decision = replace(chain.next_decision("rollback", from_version, target), reason=reason)
-    return made(decision, chain.champion)
+    with using_store(uri):
+        chain = settle(name)
+        from_version = serving(name)
+        target = verified(version_of(f"models:/{name}/{_target(chain, from_version, to_version)}"), uri).version
+        decision = replace(chain.next_decision("rollback", from_version, target), reason=reason)
+        return made(decision, chain.champion)
 
 
 def _target(chain: Chain, from_version: str | None, to_version: str | None) -> str:

@@ -26,7 +26,9 @@ def good(rivals: Rivals) -> Evidence:
     open_store(rivals.uri)
     before, after = (contender(version_of(rivals.reference(each)), rivals.uri) for each in ("without", "better"))
     found = compare(rivals.runs["better"].cohort, before, after, resamples=200)
-    return Evidence(after.pack, "", before.identity, after.identity, found, "", Refit(True, "the same"))
+    return Evidence(
+        before.pack, after.pack, "", before.identity, after.identity, found, "", Refit(True, "the same")
+    )
 
 
 def failed(evidence: Evidence) -> list[str]:
@@ -88,11 +90,25 @@ def card(evidence: Evidence) -> Evidence:
     return replace(evidence, pack=replace(evidence.pack, card={**evidence.pack.card, "limits": []}))
 
 
+def units(evidence: Evidence) -> Evidence:
+    """The champion learnt from patients whose months were days."""
+    predictor = evidence.champion.predictor
+    at = predictor.matrix.columns.index("months_since_onset")
+    knots = tuple(
+        replace(each, values=30.4 * each.values) if position == at else each
+        for position, each in zip(predictor.applicability.positions, predictor.applicability.knots, strict=True)
+    )
+    other = replace(predictor, applicability=replace(predictor.applicability, knots=knots))
+    return replace(evidence, champion=replace(evidence.champion, predictor=other))
+
+
 SPOILT: Mapping[str, Spoil] = {
     "golden answers": golden,
     "allowed changes": lambda e: replace(e, after={**e.after, "card.outcome.unit": "points/year"}),
+    "same units": units,
     "card complete": card,
     "determinism": lambda e: replace(e, refit=Refit(False, "another pack")),
+    "no leak": lambda e: replace(e, comparison=replace(e.comparison, foretelling={"nfl_pg_ml": 0.97})),
     "non-inferior": ratio(0.0201),
     "calibration slope": overall(calibration_slope=1.11),
     "coverage": overall(coverage=0.86),
@@ -108,7 +124,7 @@ def test_a_gate_fails_alone(good: Evidence, gate: str) -> None:
 
 def test_a_pack_that_does_not_verify_fails_all_that_need_it(good: Evidence) -> None:
     nothing = Refit(False, "not checked")
-    gone = Evidence(None, "card.json: its sha256 differs", good.before, {}, None, "no pack", nothing)
+    gone = Evidence(good.champion, None, "card.json: its sha256 differs", good.before, {}, None, "no pack", nothing)
     assert failed(gone) == [verdict.gate for verdict in verdicts(good, read_bounds())]
     assert verdicts(gone, read_bounds())[0].figure == "card.json: its sha256 differs"
 

@@ -49,7 +49,7 @@ def test_a_better_model_is_promoted_and_everything_is_known_of_it(own: Rivals) -
     assert found["cohort"]["rows"] == 600  # type: ignore[index]
     assert found["settings"]["n_trees"] == "30"  # type: ignore[index]
     assert found["decision"]["kind"] == "promotion"  # type: ignore[index]
-    assert len(found["decision"]["gates"]) == 10  # type: ignore[index]
+    assert len(found["decision"]["gates"]) == 12  # type: ignore[index]
     assert [each["kind"] for each in found["before"]] == ["first champion"]  # type: ignore[attr-defined]
     text = run(own, "lineage", f"models:/{NAME}@champion").stdout
     assert "non-inferior" in text
@@ -63,7 +63,7 @@ def test_a_worse_model_is_refused_with_every_gate_and_nothing_is_moved(own: Riva
     assert result.exit_code == 3
     assert "FAIL  non-inferior" in result.stdout
     assert "pass  determinism            refitted, the same pack" in result.stdout
-    assert result.stdout.count("\n  pass ") + result.stdout.count("\n  FAIL ") == 10
+    assert result.stdout.count("\n  pass ") + result.stdout.count("\n  FAIL ") == 12
     assert serving(NAME) == "2"
     refusal = read_chain(NAME).entries[-1].decision
     assert (refusal.kind, refusal.to_version) == ("refusal", "3")
