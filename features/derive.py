@@ -6,7 +6,8 @@ What cannot be derived is absent; nothing is imputed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Literal
 
 from features.consistency import COMPLETED, Identity
@@ -18,6 +19,8 @@ SCALE_MAXIMUM: Mapping[str, float] = {"alsfrs_r_total": 48.0, "alsfrs_total": 40
 SHORTEST_SPAN_MONTHS = 1.0  # a change over less is the noise of two readings
 AGE_DECIMALS = 6  # half a minute: `until` and tables count ages back and forth, which must leave no trace
 CHANGE, DRAWN = "_change_per_month", "_months_since_drawn"
+Readings = Mapping[str, Sequence[tuple[float, Measurement]]]
+"""(month, measurement) by quantity, in time order."""
 
 
 def derive(record: PatientRecord, scale: Scale) -> dict[str, float]:
@@ -34,14 +37,18 @@ def derive(record: PatientRecord, scale: Scale) -> dict[str, float]:
     >>> features["alsfrs_r_total"], features["alsfrs_r_total_change_per_month"], features["delta_fs"]
     (42, -1.0, 0.6)
     """
+    return derive_from(readings_of(record), record, scale)
+
+
+def derive_from(readings: Readings, record: PatientRecord, scale: Scale) -> dict[str, float]:
+    """The same, of readings that are known already."""
     index = record.index_visit.month
     features = _patient(record)
-    found = _readings(record)
-    for name, readings in found.items():
-        quantity = vocabulary().quantities[name]
-        features.update(_of_quantity(quantity, readings, index))
-    if scale in found:
-        month, score = found[scale][-1]
+    quantities = vocabulary().quantities
+    for name, found in readings.items():
+        _of_quantity(quantities[name], found, index, features)
+    if scale in readings:
+        month, score = readings[scale][-1]
         if month > 0:
             features["delta_fs"] = (SCALE_MAXIMUM[scale] - score.value) / month
     return features
@@ -54,14 +61,22 @@ def complete(visit: Visit) -> dict[str, Measurement]:
     >>> complete(visit)["nlr"].value
     3.0
     """
-    words = vocabulary().quantities
-    measured = {name: item for name, item in visit.measurements.items() if comparable(words[name], item)}
+    measured = dict(visit.measurements)
+    for quantity in qualified():
+        if quantity.name in measured and not comparable(quantity, measured[quantity.name]):
+            del measured[quantity.name]
     for identity in COMPLETED:
-        if identity.name not in measured:
+        if identity.name not in measured and identity.parts[0] in measured:
             value = _computed(identity, measured)
             if value is not None:
                 measured[identity.name] = Measurement(value)
     return measured
+
+
+@cache
+def qualified() -> tuple[Quantity, ...]:
+    """The quantities whose values mean nothing without how they were measured; the others are always comparable."""
+    return tuple(quantity for quantity in vocabulary().quantities.values() if quantity.qualifier is not None)
 
 
 def comparable(quantity: Quantity, measurement: Measurement) -> bool:
@@ -78,7 +93,13 @@ def _computed(identity: Identity, measured: Mapping[str, Measurement]) -> float 
     return value if low <= value <= high else None
 
 
-def _readings(record: PatientRecord) -> dict[str, list[tuple[float, Measurement]]]:
+def readings_of(record: PatientRecord) -> Readings:
+    """All readings of a record, those that follow from others of the same visit among them.
+
+    >>> visit = Visit(3.0, {"neutrophils": Measurement(4.5), "lymphocytes": Measurement(1.5)})
+    >>> [(month, item.value) for month, item in readings_of(PatientRecord((visit,)))["nlr"]]
+    [(3.0, 3.0)]
+    """
     readings: dict[str, list[tuple[float, Measurement]]] = {}
     for visit in record.visits:
         for name, measurement in complete(visit).items():
@@ -86,13 +107,17 @@ def _readings(record: PatientRecord) -> dict[str, list[tuple[float, Measurement]
     return readings
 
 
-def _of_quantity(quantity: Quantity, readings: list[tuple[float, Measurement]], index: float) -> dict[str, float]:
+def _of_quantity(
+    quantity: Quantity, readings: Sequence[tuple[float, Measurement]], index: float, features: dict[str, float]
+) -> None:
     month, last = readings[-1]
-    features = {quantity.column: last.value, quantity.column + DRAWN: index - month}
+    features[quantity.column] = last.value
+    features[quantity.column + DRAWN] = index - month
+    if len(readings) == 1:
+        return
     exact = [(month, item.value) for month, item in readings if item.comparator is None]
     if len(exact) >= 2 and exact[-1][0] - exact[0][0] >= SHORTEST_SPAN_MONTHS:
         features[quantity.column + CHANGE] = slope(exact)
-    return features
 
 
 def slope(points: list[tuple[float, float]]) -> float:

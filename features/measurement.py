@@ -26,6 +26,9 @@ def parse_measurement(
     >>> parse_measurement("crp", vocabulary().quantities["crp"], {"value": 8200, "unit": "mg/L"})[0].remedy
     'sent in ug/L?'
     """
+    plain_one = _plain(quantity, value)
+    if plain_one is not None:
+        return plain_one
     if not isinstance(value, dict):
         remedy = f'send {{"value": number, "unit": "{quantity.unit}"}}'
         remedy = "leave out what was not measured" if value is None else remedy
@@ -40,6 +43,22 @@ def parse_measurement(
     canonical = to_canonical(quantity, number, unit)
     problems += _plausible(path, quantity, number, unit, canonical)
     return problems or Measurement(canonical, comparator, qualifier)
+
+
+def _plain(quantity: Quantity, value: object) -> Measurement | None:
+    """The measurement where it is of the usual kind, in order, and in the canonical unit; None where it is not."""
+    if type(value) is not dict or len(value) != 2 or quantity.qualifier is not None:
+        return None
+    number = value.get("value")
+    if type(number) not in _NUMBERS or value.get("unit") != quantity.unit:
+        return None
+    low, high = quantity.plausible
+    if low <= number <= high and not (quantity.integer and number % 1):
+        return Measurement(float(number))
+    return None
+
+
+_NUMBERS = (float, int)
 
 
 def _keys(path: str, quantity: Quantity, value: dict[str, object], *, exact: bool) -> list[Problem]:

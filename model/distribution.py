@@ -59,9 +59,18 @@ class PredictiveDistribution:
         Raises:
             ValueError: if q is not between 0 and 1, or there are too few residuals for it.
         """
-        if not 0 < q < 1:
-            raise ValueError(f"quantile = {q} is not between 0 and 1")
-        return self._within(self.location + self.scale * self._residual(q, f"quantile {q:g}"))
+        return self.quantiles((q,))[:, 0]
+
+    def quantiles(self, levels: Sequence[float]) -> Floats:
+        """The quantiles of each rate at k levels, (n, k); see `quantile`.
+
+        Raises:
+            ValueError: if a level is not between 0 and 1, or there are too few residuals for it.
+        """
+        for q in levels:
+            if not 0 < q < 1:
+                raise ValueError(f"quantile = {q} is not between 0 and 1")
+        return self._at([(q, f"quantile {q:g}") for q in levels])
 
     def interval(self, coverage: float = 0.9) -> Floats:
         """Lower and upper end of the prediction interval, (n, 2): the quantiles (1 -+ coverage) / 2.
@@ -71,10 +80,8 @@ class PredictiveDistribution:
         """
         if not 0 < coverage < 1:
             raise ValueError(f"coverage = {coverage} is not between 0 and 1")
-        levels = (1 - coverage) / 2, (1 + coverage) / 2
-        residuals = [self._residual(q, f"coverage {coverage:g}") for q in levels]
-        ends = [self._within(self.location + self.scale * residual) for residual in residuals]
-        return np.stack(ends, axis=1)
+        asked = f"coverage {coverage:g}"
+        return self._at([((1 - coverage) / 2, asked), ((1 + coverage) / 2, asked)])
 
     def cdf(self, y: ArrayLike) -> Floats:
         """P(rate <= y), (n,), for one y or one per patient; strictly between 0 and 1 where the scale allows y.
@@ -83,35 +90,43 @@ class PredictiveDistribution:
         the m + 1: (residuals below + 0.5 * residuals equal + 0.5) / (m + 1).
         """
         given = np.broadcast_to(np.asarray(y, np.float64), self.location.shape)
-        z = (given - self.location) / self.scale
-        probability = np.empty(z.shape)
-        for residuals, these in self._situations():
-            below, up_to = (np.searchsorted(residuals, z[these], side) for side in ("left", "right"))
-            probability[these] = (0.5 * (below + up_to) + 0.5) / (len(residuals) + 1)
-        return np.where(given >= self.highest, 1.0, np.where(given < self.lowest, 0.0, probability))
+        return self._cdf(given[:, None])[:, 0]
 
     def band_probabilities(self, cuts: Sequence[float] = (SLOW_BELOW, FAST_ABOVE)) -> Floats:
         """P(slow), P(intermediate), P(fast), (n, 3), for two ascending cuts in points/month."""
         low, high = cuts
         if not low < high:
             raise ValueError(f"cuts {low:g}, {high:g} do not ascend")
-        below_low, below_high = self.cdf(low), self.cdf(high)
-        return np.stack([below_low, below_high - below_low, 1 - below_high], axis=1)
+        below = self._cdf(np.array([[low, high]]))
+        return np.stack([below[:, 0], below[:, 1] - below[:, 0], 1 - below[:, 1]], axis=1)
 
     @property
     def possible(self) -> NDArray[np.bool_]:
         """Whether the location itself is a rate that the scale allows, (n,)."""
         return np.asarray((self.location >= self.lowest) & (self.location <= self.highest))
 
-    def _within(self, rates: Floats) -> Floats:
-        return np.clip(rates, self.lowest, self.highest)
-
-    def _residual(self, q: float, asked: str) -> Floats:
-        """The q-quantile of the residuals of each row's situation, (n,)."""
-        found = np.empty(len(self.location))
+    def _cdf(self, given: Floats) -> Floats:
+        """P(rate <= given), (n, k), for k rates of each patient, (n, k) or (1, k) for the same of all."""
+        z = (given - self.location[:, None]) / self.scale[:, None]
+        probability = np.empty(z.shape)
         for residuals, these in self._situations():
-            found[these] = _order_statistic(residuals, q, asked)
-        return found
+            below, up_to = (np.searchsorted(residuals, z[these], side) for side in ("left", "right"))
+            probability[these] = (0.5 * (below + up_to) + 0.5) / (len(residuals) + 1)
+        lowest, highest = self._limits
+        return np.where(given >= highest, 1.0, np.where(given < lowest, 0.0, probability))
+
+    @property
+    def _limits(self) -> tuple[Floats, Floats]:
+        """Lowest and highest, (n, 1) or (1, 1)."""
+        return np.reshape(self.lowest, (-1, 1)), np.reshape(self.highest, (-1, 1))
+
+    def _at(self, levels: Sequence[tuple[float, str]]) -> Floats:
+        """The quantiles of each rate, (n, k), at levels with the words for an error."""
+        found = np.empty((len(self.location), len(levels)))
+        for residuals, these in self._situations():
+            found[these] = [_order_statistic(residuals, q, asked) for q, asked in levels]
+        rates = self.location[:, None] + self.scale[:, None] * found
+        return np.minimum(np.maximum(rates, self._limits[0]), self._limits[1])
 
     def _situations(self) -> Iterator[tuple[Floats, NDArray[np.bool_]]]:
         """The residuals of each situation that a row is in, and which rows are."""
@@ -125,7 +140,7 @@ class PredictiveDistribution:
 def _order_statistic(residuals: Floats, q: float, asked: str) -> float:
     count = len(residuals)
     if q == 0.5:
-        return float(np.median(residuals))
+        return float((residuals[(count - 1) // 2] + residuals[count // 2]) / 2.0)
     position = (count + 1) * q
     rank = math.floor(position + _FUZZ) if q < 0.5 else math.ceil(position - _FUZZ)
     if not 1 <= rank <= count:

@@ -1,0 +1,120 @@
+"""One record in process: parsed JSON to rendered answer, beside XGBoost's own contributions of one row.
+
+    python benchmarks/one_record.py PACK [--repeats 2000] [--profile]
+
+PACK is a folder with a pack. The records are those of its golden answers. Rounds alternate between what is compared,
+so that a busy machine slows both; medians are printed, and ratios to one `pred_contribs` call on one row of the
+trees of the pack's follow-up situation. With --profile: where the time of the whole goes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import gc
+import json
+import pstats
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from time import perf_counter_ns
+
+import numpy as np
+
+from features.derive import derive
+from features.parse import parse_record
+from features.strict_json import loads
+from features.today import latest_date
+from model.answer import render
+from model.pack import Pack, load_pack
+from service.json_response import json_bytes
+
+ROUND = 20  # calls between two looks at the clock
+
+
+def main(folder: Path, repeats: int, profile: bool) -> None:
+    pack = load_pack(folder)
+    predictor, today = pack.predictor, latest_date(datetime.now(UTC))
+    bodies = [json.dumps(golden.record).encode() for golden in pack.golden]
+    values = [json.loads(body) for body in bodies]
+    records = [parse_record(value, today=today) for value in values]
+    answers = [predictor.predict(record) for record in records]
+    rendered = [render(answer) for answer in answers]
+    over = len(bodies)
+
+    def each(function: Callable[[int], object]) -> Callable[[], None]:
+        def run() -> None:
+            for at in range(over):
+                function(at)
+
+        return run
+
+    parts: dict[str, Callable[[], None]] = {
+        "read JSON, strictly": each(lambda at: loads(bodies[at])),
+        "parse the record": each(lambda at: parse_record(values[at], today=today)),
+        "derive features": each(lambda at: derive(records[at], predictor.matrix.scale)),
+        "predict (derives too)": each(lambda at: predictor.predict(records[at])),
+        "render": each(lambda at: render(answers[at])),
+        "write JSON": each(lambda at: json_bytes(rendered[at])),
+        "parsed JSON to rendered answer": each(
+            lambda at: render(predictor.predict(parse_record(values[at], today=today)))
+        ),
+        "bytes to bytes": each(
+            lambda at: json_bytes(render(predictor.predict(parse_record(loads(bodies[at]), today=today))))
+        ),
+        "XGBoost pred_contribs, one row": each(_xgboost(folder, pack)),
+    }
+    gc.collect()
+    gc.freeze()
+    taken = {name: _medians(parts, name) for name in parts}  # warms up
+    taken = {name: [] for name in parts}
+    for _ in range(max(1, repeats // ROUND)):
+        for name, part in parts.items():
+            started = perf_counter_ns()
+            for _ in range(ROUND):
+                part()
+            taken[name].append((perf_counter_ns() - started) / 1e6 / ROUND / over)
+    floor = median(taken["XGBoost pred_contribs, one row"])
+    sent = sum(len(body) for body in bodies) / over
+    print(f"{over} records of {sent:,.0f} bytes on average, {len(predictor.matrix.columns)} features\n")
+    print(f"{'':34}{'ms':>8}{'of XGBoost':>12}")
+    for name, found in taken.items():
+        print(f"{name:34}{median(found):8.4f}{median(found) / floor:12.2f}")
+    if profile:
+        _profile(parts["parsed JSON to rendered answer"])
+
+
+def _medians(parts: dict[str, Callable[[], None]], name: str) -> list[float]:
+    parts[name]()
+    return []
+
+
+def _xgboost(folder: Path, pack: Pack) -> Callable[[int], object]:
+    """Contributions of one row by the booster that the tables were made of."""
+    import xgboost
+
+    names = ("follow_up_location.json", "first_visit_location.json", "location.json")
+    file = next(folder / name for name in names if (folder / name).stat().st_size > 10)
+    booster = xgboost.Booster({"nthread": 1})
+    booster.load_model(bytearray(file.read_bytes()))
+    row = np.full((1, len(pack.predictor.matrix.columns)), 1.0, np.float32)
+    return lambda _: booster.predict(xgboost.DMatrix(row, nthread=1), pred_contribs=True)
+
+
+def _profile(run: Callable[[], None]) -> None:
+    profiler = cProfile.Profile()
+    profiler.enable()
+    for _ in range(200):
+        run()
+    profiler.disable()
+    pstats.Stats(profiler).sort_stats("tottime").print_stats(45)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pack", type=Path)
+    parser.add_argument("--repeats", type=int, default=2000)
+    parser.add_argument("--profile", action="store_true")
+    asked = parser.parse_args()
+    main(asked.pack, asked.repeats, asked.profile)
