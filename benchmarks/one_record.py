@@ -2,8 +2,8 @@
 
     python benchmarks/one_record.py PACK [--repeats 2000] [--profile]
 
-PACK is a folder with a pack. The records are those of its golden answers. Rounds alternate between what is compared,
-so that a busy machine slows both; medians are printed, and ratios to one `pred_contribs` call on one row of the
+PACK is a folder with a pack. The records are those of its golden answers. Rounds alternate between what is compared
+(so that a busy machine slows both); medians are printed, and ratios to one `pred_contribs` call on one row of the
 trees of the pack's follow-up situation. With --profile: where the time of the whole goes.
 """
 

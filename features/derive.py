@@ -127,10 +127,15 @@ def slope(points: list[tuple[float, float]]) -> float:
     2.5
     """
     count = len(points)
-    mean_x = sum(x for x, _ in points) / count
-    mean_y = sum(y for _, y in points) / count
-    across = sum((x - mean_x) * (y - mean_y) for x, y in points)
-    return across / sum((x - mean_x) ** 2 for x, _ in points)
+    total_x = total_y = across = along = 0.0
+    for x, y in points:
+        total_x += x
+        total_y += y
+    mean_x, mean_y = total_x / count, total_y / count
+    for x, y in points:
+        across += (x - mean_x) * (y - mean_y)
+        along += (x - mean_x) ** 2
+    return across / along
 
 
 def _patient(record: PatientRecord) -> dict[str, float]:

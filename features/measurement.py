@@ -49,16 +49,13 @@ def _plain(quantity: Quantity, value: object) -> Measurement | None:
     """The measurement where it is of the usual kind, in order, and in the canonical unit; None where it is not."""
     if type(value) is not dict or len(value) != 2 or quantity.qualifier is not None:
         return None
-    number = value.get("value")
-    if type(number) not in _NUMBERS or value.get("unit") != quantity.unit:
+    number: object = value.get("value")
+    if not isinstance(number, (int, float)) or isinstance(number, bool) or value.get("unit") != quantity.unit:
         return None
     low, high = quantity.plausible
     if low <= number <= high and not (quantity.integer and number % 1):
         return Measurement(float(number))
     return None
-
-
-_NUMBERS = (float, int)
 
 
 def _keys(path: str, quantity: Quantity, value: dict[str, object], *, exact: bool) -> list[Problem]:

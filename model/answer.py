@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from model.contribution import Contribution
+
 Json = Mapping[str, object]
 
 
@@ -27,18 +29,6 @@ class PredictionInterval:
     lower: float
     upper: float
     coverage: float
-
-
-@dataclass(frozen=True, slots=True)
-class Contribution:
-    """A feature's signed share of the estimate, in points/month; ``value`` is None where it was not measured."""
-
-    feature: str
-    label: str
-    value: float | None
-    unit: str
-    points_per_month: float
-    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +118,10 @@ def _numbers(prediction: Prediction) -> dict[str, object]:
         "base_value": prediction.base_value,
         "contributions": [
             {
-                "feature": item.feature,
-                "label": item.label,
+                "feature": item.about.column,
+                "label": item.about.label,
                 "value": item.value,
-                "unit": item.unit,
+                "unit": item.about.unit,
                 "points_per_month": item.points_per_month,
                 "words": item.words,
             }

@@ -9,15 +9,20 @@ order statistic of cross-fitted training patients that one in 200 patients of th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model.pattern_cache import PatternCache
+
 Floats = NDArray[np.float64]
 
+_PATTERNS = 512  # of measured features, kept: q * q * 8 bytes each
 FALSE_ALARM_RATE = 0.005
 KNOTS = 33
 ALWAYS_MEASURED = 0.995  # the share of training rows above which missing is unknown to the model
@@ -44,7 +49,7 @@ class Knots:
         return float(np.interp(value, values, scores))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Applicability:
     """Knots of the features it looks at (by position in the design row), their covariance, and the limit."""
 
@@ -57,8 +62,12 @@ class Applicability:
 
     def unlikeness(self, row: Floats) -> float:
         """How unlike the cohort a design row (p,) is, as a standard normal score; -inf if nothing is measured."""
-        scores = np.array([k.score(row[at]) for at, k in zip(self.positions, self.knots, strict=True)])
-        return unlikeness(scores, self.covariance)
+        scores = self._table.scores(row[self._positions])
+        measured = ~np.isnan(scores)
+        if not measured.any():
+            return -np.inf
+        whiten = self._cache.get(np.packbits(measured).tobytes(), self._whitening)
+        return unlikeness(whiten @ scores[measured])
 
     def is_unlike(self, row: Floats) -> bool:
         """Whether the patient is further from the cohort than all but one in 200 of the cohort are."""
@@ -69,31 +78,97 @@ class Applicability:
 
         What a model says of such a row is not learnt from anybody.
         """
-        return [at for at, share in enumerate(self.measured) if share > ALWAYS_MEASURED and bool(np.isnan(row[at]))]
+        always = self._always
+        found: list[int] = always[np.isnan(row[always])].tolist()
+        return found
 
     def outside(self, row: Floats) -> list[int]:
         """Positions of measured values outside the range that training saw."""
-        return [
-            at
-            for at, k in zip(self.positions, self.knots, strict=True)
-            if row[at] < k.lowest or row[at] > k.highest
-        ]
+        values = row[self._positions]
+        beyond = (values < self._table.lowest) | (values > self._table.highest)
+        found: list[int] = self._positions[beyond].tolist()
+        return found
+
+    def _whitening(self, pattern: bytes) -> Floats:
+        measured = np.unpackbits(np.frombuffer(pattern, np.uint8), count=len(self.positions)).astype(np.bool_)
+        return whitening(self.covariance[np.ix_(measured, measured)])
+
+    @cached_property
+    def _positions(self) -> NDArray[np.intp]:
+        return np.array(self.positions, np.intp)
+
+    @cached_property
+    def _always(self) -> NDArray[np.intp]:
+        """Positions of what next to every training row had."""
+        return np.flatnonzero(np.array(self.measured) > ALWAYS_MEASURED)
+
+    @cached_property
+    def _table(self) -> _KnotTable:
+        return _KnotTable.of(self.knots)
+
+    @cached_property
+    def _cache(self) -> PatternCache[Floats]:
+        return PatternCache(_PATTERNS)
 
 
-def unlikeness(scores: Floats, covariance: Floats) -> float:
-    """Wilson-Hilferty score of the squared Mahalanobis distance of the scores that are not NaN.
+@dataclass(frozen=True, eq=False)
+class _KnotTable:
+    """The knots of q features side by side; those of a feature with fewer than the most are followed by +inf."""
 
-    >>> round(unlikeness(np.array([3.0, np.nan]), np.eye(2)), 2)  # chi-squared of 9 on 1 degree of freedom
+    values: Floats  # (q, k)
+    normal: Floats  # (q, k) their scores
+    slope: Floats  # (q, k) from each knot to the next
+    last: NDArray[np.intp]  # (q,) the knot before the last
+    beyond: Floats  # (q,) the slope outside
+    lowest: Floats  # (q,) of the range in training
+    highest: Floats  # (q,)
+
+    @classmethod
+    def of(cls, knots: Sequence[Knots]) -> _KnotTable:
+        width = max((len(each.values) for each in knots), default=0)
+        values, normal, slope = (np.full((len(knots), width), fill) for fill in (np.inf, 0.0, 0.0))
+        for at, each in enumerate(knots):
+            count = len(each.values)
+            values[at, :count], normal[at, :count] = each.values, each.scores
+            slope[at, : count - 1] = np.diff(each.scores) / np.diff(each.values)
+        ends = [(k.scores[-1] - k.scores[0]) / (k.values[-1] - k.values[0]) for k in knots]
+        return cls(
+            values,
+            normal,
+            slope,
+            np.array([len(each.values) - 2 for each in knots], np.intp),
+            np.array(ends),
+            np.array([each.lowest for each in knots]),
+            np.array([each.highest for each in knots]),
+        )
+
+    def scores(self, x: Floats) -> Floats:
+        """`Knots.score` of each feature, (q,) -> (q,); NaN where NaN."""
+        feature = np.arange(len(x))
+        at = np.minimum(np.maximum((x[:, None] >= self.values).sum(axis=1) - 1, 0), self.last)
+        inside = self.normal[feature, at] + self.slope[feature, at] * (x - self.values[feature, at])
+        first, end = self.values[:, 0], self.values[feature, self.last + 1]
+        above = self.normal[feature, self.last + 1] + self.beyond * (x - end)
+        below = self.normal[:, 0] + self.beyond * (x - first)
+        return np.where(x < first, below, np.where(x > end, above, inside))
+
+
+def whitening(covariance: Floats) -> Floats:
+    """What makes scores with this covariance (q, q) independent: the inverse of its Cholesky factor."""
+    inverse: Floats = np.linalg.inv(np.linalg.cholesky(covariance))
+    return inverse
+
+
+def unlikeness(independent: Floats) -> float:
+    """Wilson and Hilferty's score of the squared length of independent normal scores, one or more.
+
+    >>> round(unlikeness(np.array([3.0])), 2)  # chi-squared of 9 on 1 degree of freedom
     2.76
     """
-    measured = ~np.isnan(scores)
-    count = int(measured.sum())
-    if count == 0:
-        return -np.inf
-    found = scores[measured]
-    distance = float(found @ np.linalg.solve(covariance[np.ix_(measured, measured)], found))
+    count = len(independent)
+    distance = float(independent @ independent)
     spread = 2.0 / (9.0 * count)
-    return float(((distance / count) ** (1.0 / 3.0) - (1.0 - spread)) / np.sqrt(spread))
+    return float(((distance / count) ** (1.0 / 3.0) - (1.0 - spread)) / math.sqrt(spread))
 
 
 def fit_applicability(X: Floats, positions: Sequence[int], folds: NDArray[np.int64]) -> Applicability:

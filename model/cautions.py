@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.consistency import COMPLETED_FROM
-from features.derive import DRAWN, comparable, complete
-from features.feature import catalogue
+from features.derive import DRAWN, Readings, comparable, qualified
 from features.matrix import DesignMatrix
 from features.record import PatientRecord
 from features.units import plain
@@ -25,11 +25,12 @@ NAMED_MISSING = 5
 IMPORTANT_SHARE = 0.05  # a missing input is worth a caution if it carries at least this share of all contributions
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Case:
     """One record before it is answered: all that a rule may look at."""
 
     record: PatientRecord
+    readings: Readings  # all of the record, by quantity
     derived: Mapping[str, float]  # every feature of the record, by column
     row: NDArray[np.float64]  # (p,) those of the model, in its order
     matrix: DesignMatrix
@@ -42,10 +43,46 @@ class Case:
         """Months from the last functional score on the pack's scale to the index visit; None without one."""
         return self.derived.get(self.matrix.scale + DRAWN)
 
+    @cached_property
+    def gaps(self) -> list[int]:
+        """Positions of what is not available, the weightiest first."""
+        values = self.row.tolist()
+        return [at for at in _by_weight(self.importance) if values[at] != values[at]]
+
+    @cached_property
+    def measured_inputs(self) -> list[Quantity]:
+        """Quantities of the model that the record has as sent (not computed from others), and comparable."""
+        sent = {name for visit in self.record.visits for name in visit.measurements}
+        for quantity in qualified():
+            made = (v.measurements[quantity.name] for v in self.record.visits if quantity.name in v.measurements)
+            if not any(comparable(quantity, item) for item in made):
+                sent.discard(quantity.name)
+        return [quantity for quantity in _inputs(self.matrix) if quantity.name in sent]
+
+
+@lru_cache(16)
+def _by_weight(importance: tuple[float, ...]) -> tuple[int, ...]:
+    """Positions, the largest share first."""
+    return tuple(np.argsort(-np.array(importance), kind="stable").tolist())
+
+
+@lru_cache(16)
+def _inputs(matrix: DesignMatrix) -> tuple[Quantity, ...]:
+    """The quantities that the features of a model are made of, in the order of the vocabulary."""
+    names = {feature.quantity for feature in matrix.features}
+    return tuple(quantity for name, quantity in vocabulary().quantities.items() if name in names)
+
+
+@lru_cache(16)
+def _taken(matrix: DesignMatrix) -> frozenset[str]:
+    """The quantities that change an answer: those of the features, and the parts that they are completed from."""
+    names = {quantity.name for quantity in _inputs(matrix)}
+    return frozenset(names | {part for name in names for part in COMPLETED_FROM.get(name, ())})
+
 
 def _important_missing(case: Case) -> list[Caution]:
     """Inputs that weigh much alone, or the weightiest of many that together weigh as much as all that is there."""
-    gaps = [at for at in np.argsort(-np.array(case.importance), kind="stable") if np.isnan(case.row[at])]
+    gaps = case.gaps
     heavy = [at for at in gaps if case.importance[at] >= IMPORTANT_SHARE]
     together = sum(case.importance[at] for at in gaps)
     if together >= MOST_MISSING_SHARE:
@@ -71,7 +108,7 @@ def _unseen_gap(case: Case) -> list[Caution]:
 
 def _stale(case: Case) -> list[Caution]:
     found = []
-    for quantity in _measured_inputs(case):
+    for quantity in case.measured_inputs:
         age, limit = case.derived.get(quantity.column + DRAWN), quantity.stale_after_months
         if age is not None and limit is not None and age > limit:
             words = f"{quantity.label} was measured {age:.1f} months before the index visit (limit {plain(limit)})."
@@ -90,9 +127,8 @@ def _outside_training(case: Case) -> list[Caution]:
 
 def _at_limit(case: Case) -> list[Caution]:
     found = []
-    for quantity in _measured_inputs(case):
-        readings = (complete(visit).get(quantity.name) for visit in reversed(case.record.visits))
-        last = next(reading for reading in readings if reading is not None)
+    for quantity in case.measured_inputs:
+        last = case.readings[quantity.name][-1][1]
         if last.comparator is not None:
             side = "below" if last.comparator == "<" else "above"
             words = f"{quantity.label} is {side} a limit; the limit, {plain(last.value)} {quantity.unit}, was used."
@@ -102,7 +138,8 @@ def _at_limit(case: Case) -> list[Caution]:
 
 def _not_comparable(case: Case) -> list[Caution]:
     found = []
-    for name, quantity in vocabulary().quantities.items():
+    for quantity in qualified():
+        name = quantity.name
         made = [v.measurements[name] for v in case.record.visits if name in v.measurements]
         unused = [item for item in made if not comparable(quantity, item)]
         if unused and quantity.qualifier is not None and quantity.column in case.matrix.columns:
@@ -116,27 +153,13 @@ def _not_comparable(case: Case) -> list[Caution]:
 
 def _not_an_input(case: Case) -> list[Caution]:
     sent = {name for visit in case.record.visits for name in visit.measurements}
-    used = {feature.quantity for feature in case.matrix.features}
-    used |= {part for name in used for part in COMPLETED_FROM.get(str(name), ())}
-    ignored = [quantity for name, quantity in vocabulary().quantities.items() if name in sent - used]
-    if not ignored:
+    unused = sent - _taken(case.matrix)
+    if not unused:
         return []
+    ignored = [quantity for name, quantity in vocabulary().quantities.items() if name in unused]
     names = "; ".join(quantity.label for quantity in ignored)
     words = f"Sent, but not known to this model and not used: {names}."
     return [Caution("not_an_input", tuple(quantity.column for quantity in ignored), words)]
-
-
-def _measured_inputs(case: Case) -> list[Quantity]:
-    """Quantities of the model that the record has as sent (not computed from others), on a comparable footing."""
-    sent = {
-        name
-        for visit in case.record.visits
-        for name, item in visit.measurements.items()
-        if comparable(vocabulary().quantities[name], item)
-    }
-    known = catalogue()
-    inputs = {known[column].quantity for column in case.matrix.columns}
-    return [q for name, q in vocabulary().quantities.items() if name in sent and name in inputs]
 
 
 def _no_score(case: Case) -> list[Reason]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -100,6 +101,11 @@ class PredictiveDistribution:
         below = self._cdf(np.array([[low, high]]))
         return np.stack([below[:, 0], below[:, 1] - below[:, 0], 1 - below[:, 1]], axis=1)
 
+    @cached_property
+    def which(self) -> NDArray[np.int64]:
+        """The situation of each rate, (n,)."""
+        return np.zeros(len(self.location), np.int64) if self.situation is None else self.situation
+
     @property
     def possible(self) -> NDArray[np.bool_]:
         """Whether the location itself is a rate that the scale allows, (n,)."""
@@ -130,9 +136,8 @@ class PredictiveDistribution:
 
     def _situations(self) -> Iterator[tuple[Floats, NDArray[np.bool_]]]:
         """The residuals of each situation that a row is in, and which rows are."""
-        which = np.zeros(len(self.location), np.int64) if self.situation is None else self.situation
         for number, residuals in enumerate(self.residuals):
-            these = which == number
+            these = self.which == number
             if these.any():
                 yield residuals, these
 

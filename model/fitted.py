@@ -126,6 +126,10 @@ class ScoreRange:
         return lowest, np.where(known, score / self.months, np.inf)
 
 
+_OfRows = tuple[Situation, NDArray[np.int64]]
+"""A situation, and the positions of the rows that are in it."""
+
+
 @dataclass(frozen=True, eq=False)
 class FittedModel:
     """What answers: one situation for everybody, or one for first visits and one for patients seen before.
@@ -168,15 +172,33 @@ class FittedModel:
 
     def distribution(self, rows: Rows) -> PredictiveDistribution:
         """The predictive distribution of each row's rate, for rows (n, p)."""
-        location, scale = np.empty(len(rows)), np.empty(len(rows))
-        for situation, these in self._parts(rows):
+        parts = list(self._parts(rows))
+        location = np.empty(len(rows))
+        for situation, these in parts:
             location[these] = situation.estimate(rows[these])
+        return self._around(rows, location, parts)
+
+    def explained(self, rows: Rows) -> tuple[PredictiveDistribution, Floats]:
+        """`distribution` and `contributions` of rows (n, p), for little more than the second costs alone.
+
+        The estimate is what base value and contributions add up to, in any order to the last bit.
+        """
+        parts = list(self._parts(rows))
+        shares = np.empty((len(rows), len(self.feature_names) + 1))
+        for situation, these in parts:
+            shares[these] = situation.contributions(rows[these])
+        return self._around(rows, shares.sum(axis=1), parts), shares
+
+    def _around(self, rows: Rows, location: Floats, parts: Sequence[_OfRows]) -> PredictiveDistribution:
+        scale, which = np.empty(len(rows)), np.zeros(len(rows), np.int64)
+        for situation, these in parts:
             scale[these] = situation.scale.scale(rows[these], location[these])
+            which[these] = self.situations.index(situation)
         residuals = tuple(situation.residuals for situation in self.situations)
         lowest, highest = self.score.limits(rows) if self.score is not None else (-np.inf, np.inf)
-        return PredictiveDistribution(location, scale, residuals, self.situation_of(rows), lowest, highest)
+        return PredictiveDistribution(location, scale, residuals, which, lowest, highest)
 
-    def _parts(self, rows: Rows) -> Iterator[tuple[Situation, NDArray[np.int64]]]:
+    def _parts(self, rows: Rows) -> Iterator[_OfRows]:
         """Each situation that a row is in, with the positions of its rows."""
         which = self.situation_of(rows)
         for number, situation in enumerate(self.situations):

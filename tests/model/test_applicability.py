@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.distance import mahalanobis
 
-from model.applicability import FALSE_ALARM_RATE, Applicability, Knots, fit_applicability, unlikeness
+from model.applicability import FALSE_ALARM_RATE, Applicability, Knots, fit_applicability, unlikeness, whitening
 
 PEOPLE, MARKERS, MISSING = 600, 12, 0.3
 
@@ -41,7 +41,7 @@ def fitted() -> Applicability:
 )
 def test_the_score_is_chi_squared_s_tail_on_a_normal_scale(dof: int, tail: float, allowed: float) -> None:
     scores = np.full(dof, np.sqrt(stats.chi2.isf(tail, dof) / dof))
-    assert stats.norm.sf(unlikeness(scores, np.eye(dof))) == pytest.approx(tail, rel=allowed)
+    assert stats.norm.sf(unlikeness(scores)) == pytest.approx(tail, rel=allowed)
 
 
 def test_the_distance_is_mahalanobis_over_what_was_measured() -> None:
@@ -52,14 +52,16 @@ def test_the_distance_is_mahalanobis_over_what_was_measured() -> None:
     there = [0, 2, 3]
     squared = mahalanobis(scores[there], np.zeros(3), np.linalg.inv(covariance[np.ix_(there, there)])) ** 2
     by_hand = ((squared / 3) ** (1 / 3) - (1 - 2 / 27)) / np.sqrt(2 / 27)
-    assert unlikeness(scores, covariance) == pytest.approx(by_hand, abs=1e-12)
+    factor = whitening(covariance[np.ix_(there, there)])
+    assert unlikeness(factor @ scores[there]) == pytest.approx(by_hand, abs=1e-12)
 
 
 @given(st.lists(st.floats(-4, 4), min_size=1, max_size=6), st.floats(1.01, 5))
 def test_further_out_is_never_more_alike(values: list[float], factor: float) -> None:
     scores = np.array(values)
     covariance = 0.5 * np.eye(len(scores)) + 0.5
-    assert unlikeness(factor * scores, covariance) >= unlikeness(scores, covariance) - 1e-12
+    independent = whitening(covariance) @ scores
+    assert unlikeness(factor * independent) >= unlikeness(independent) - 1e-12
 
 
 def test_nothing_measured_is_not_unlike(fitted: Applicability) -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from features.derive import derive
+from features.derive import derive_from, readings_of
 from features.matrix import DesignMatrix
 from features.record import Measurement, PatientRecord, Visit
 from model.applicability import fit_applicability
@@ -82,7 +82,9 @@ def record(*visits: Visit) -> PatientRecord:
 
 
 def case(made: PatientRecord, matrix: DesignMatrix = MATRIX, possible: bool = True) -> Case:
-    return Case(made, derive(made, matrix.scale), matrix.row(made), matrix, IMPORTANCE, APPLICABILITY, possible)
+    readings = readings_of(made)
+    derived = derive_from(readings, made, matrix.scale)
+    return Case(made, readings, derived, matrix.row(made), matrix, IMPORTANCE, APPLICABILITY, possible)
 
 
 def found(made: PatientRecord) -> dict[str, tuple[str, ...]]:

@@ -52,7 +52,7 @@ def test_contributions_come_largest_first_and_say_their_sign(predictions: list[P
         assert sizes == sorted(sizes, reverse=True)
         assert min(sizes) > 0
         for item in prediction.contributions:
-            assert item.words.startswith(item.label)
+            assert item.words.startswith(item.about.label)
             assert item.words.endswith("faster" if item.points_per_month > 0 else "slower")
             assert f"{abs(item.points_per_month):.2f} points/month" in item.words
             assert ("not measured" in item.words) == (item.value is None)
