@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ LEAST_PRIOR = 1e-3  # share of the correlations that is always taken away: total
 INPUT_KNOTS, OUTCOME_KNOTS = 65, 257
 _FURTHEST = 3.5  # scores between which knots are spread evenly
 _LEAST_EIGENVALUE = 0.05  # of the start
+_CELLS = 1 << 19  # of the matrices of patterns in memory at a time
 
 
 def fit_copula(
@@ -124,17 +125,41 @@ def em(scores: Floats, weight: Floats, *, prior: float, iterations: int = ITERAT
     """
     there = ~np.isnan(scores)
     filled = np.where(there, scores, 0.0)
-    patterns, which = np.unique(there, axis=0, return_inverse=True)
-    order, counts = np.argsort(which.ravel(), kind="stable"), np.bincount(which.ravel())
-    groups = [
-        (np.flatnonzero(~pattern), rows)
-        for pattern, rows in zip(patterns, np.split(order, np.cumsum(counts)[:-1]), strict=True)
-    ]
+    gaps = list(_gaps(there, weight))
     joint = _start(filled, there, weight, prior)
     share = max(prior_share(weight, prior), LEAST_PRIOR) if prior > 0 else 0.0
     for _ in range(iterations):
-        joint = _step(joint, filled, weight, groups, share)
+        joint = _step(joint, filled, there, weight, gaps, share)
     return joint
+
+
+@dataclass(frozen=True, eq=False)
+class _Gaps:
+    """Patterns with the same number k of missing columns, and the rows that have them."""
+
+    missing: NDArray[np.intp]  # (m, k) columns, by pattern
+    weight: Floats  # (m,) of all rows of a pattern
+    rows: NDArray[np.intp]  # (r,)
+    pattern: NDArray[np.intp]  # (r,) of each row, among the m
+
+
+def _gaps(there: NDArray[np.bool_], weight: Floats) -> Iterator[_Gaps]:
+    """All patterns in which something is missing, few enough at a time for their matrices to stay in memory."""
+    patterns, which = np.unique(there, axis=0, return_inverse=True)
+    which = which.ravel()
+    order = np.argsort(which, kind="stable")
+    first = np.searchsorted(which[order], np.arange(len(patterns) + 1))
+    weights: Floats = np.bincount(which, weight, len(patterns)).astype(np.float64)
+    counts = (~patterns).sum(axis=1)
+    for count in np.unique(counts[counts > 0]):
+        alike = np.flatnonzero(counts == count)
+        step = max(1, _CELLS // int(count) ** 2)
+        for start in range(0, len(alike), step):
+            chosen = alike[start : start + step]
+            sizes = first[chosen + 1] - first[chosen]
+            rows = np.concatenate([order[first[at] : first[at + 1]] for at in chosen])
+            missing = np.nonzero(~patterns[chosen])[1].reshape(len(chosen), count)
+            yield _Gaps(missing, weights[chosen], rows, np.repeat(np.arange(len(chosen)), sizes))
 
 
 def _start(filled: Floats, there: NDArray[np.bool_], weight: Floats, prior: float) -> JointNormal:
@@ -154,26 +179,35 @@ def _start(filled: Floats, there: NDArray[np.bool_], weight: Floats, prior: floa
 def _step(
     joint: JointNormal,
     filled: Floats,
+    there: NDArray[np.bool_],
     weight: Floats,
-    groups: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]],
+    gaps: Sequence[_Gaps],
     share: float,
 ) -> JointNormal:
-    """One step of EM. With the precision matrix W, missing scores have covariance inv(W_mm) given the others."""
+    """One step of EM. With the precision matrix W, missing scores have covariance inv(W_mm) given the others.
+
+    Their mean is -inv(W_mm) W_mo times what is there. Patterns are taken many at a time: it is the interpreter,
+    which lets one thread run, that would else take the time.
+    """
     precision = np.linalg.inv(joint.covariance)
-    spread = np.zeros_like(precision)
-    completed = filled - joint.mean
-    for missing, rows in groups:
-        if len(missing) == 0:
-            continue
-        cells, block = np.ix_(rows, missing), np.ix_(missing, missing)
-        conditional = np.linalg.inv(precision[block])
-        completed[cells] = 0.0
-        completed[cells] = -(completed[rows] @ precision[:, missing]) @ conditional
-        spread[block] += weight[rows].sum() * conditional
+    size = len(precision)
+    spread = np.zeros(size * size)
+    completed = np.where(there, filled - joint.mean, 0.0)
+    pulled = completed @ precision
+    for each in gaps:
+        missing = each.missing
+        conditional = np.linalg.inv(precision[missing[:, :, None], missing[:, None, :]])
+        step = max(1, _CELLS // missing.shape[1] ** 2)
+        for start in range(0, len(each.rows), step):
+            pattern = each.pattern[start : start + step]
+            cells = each.rows[start : start + step, None], missing[pattern]
+            completed[cells] = -np.matmul(conditional[pattern], pulled[cells][:, :, None])[:, :, 0]
+        places = missing[:, :, None] * size + missing[:, None, :]
+        spread += np.bincount(places.ravel(), (each.weight[:, None, None] * conditional).ravel(), size * size)
     total = weight.sum()
     shift = weight @ completed / total
     completed -= shift
-    covariance = (completed.T @ (completed * weight[:, None]) + spread) / total
+    covariance = (completed.T @ (completed * weight[:, None]) + spread.reshape(size, size)) / total
     return JointNormal(joint.mean + shift, shrunk(covariance, share))
 
 
