@@ -53,6 +53,17 @@ def parse_record(value: object, *, today: date) -> PatientRecord:
     return record
 
 
+def parse_reference(value: object) -> str | None:
+    """The caller's reference in a record that may be wrong otherwise; None where it has none that can be echoed.
+
+    >>> parse_reference({"reference": "A-1", "visits": "none"}), parse_reference({"reference": 7})
+    ('A-1', None)
+    """
+    if not isinstance(value, dict):
+        return None
+    return _Reader(vocabulary(), date.max).reference(value.get("reference"))
+
+
 class _Reader:
     """Collects problems while it reads; a part that cannot be read is None."""
 

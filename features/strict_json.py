@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from features.problem import Problem, Rejected
 
@@ -19,7 +19,7 @@ def loads(text: bytes) -> object:
     field, refuses it.
 
     Raises:
-        Rejected: the text is not UTF-8, not JSON, nested without end; or it is JSON but for a key that stands twice
+        Rejected: the text is not UTF-8, not JSON, nested too deeply; or it is JSON but for a key that stands twice
             in one object, NaN or Infinity, and then all of these are named at once.
 
     >>> loads(b'{"a": [1, 2.5, null]}')
@@ -29,6 +29,30 @@ def loads(text: bytes) -> object:
     features.problem.Rejected: rejected: 1 duplicate_key
     """
     not_finite: list[str] = []
+    value, problems = _read(text, not_finite.append)
+    problems = [*(_not_finite(constant) for constant in dict.fromkeys(not_finite)), *problems]
+    if problems:
+        raise Rejected(problems)
+    return value
+
+
+def loads_with_problems(text: bytes) -> tuple[object, list[Problem]]:
+    """The value that ``text`` holds, and a problem for each key that stands twice, by its place.
+
+    For a body of many records, of which a bad one must not spoil the others. NaN and Infinity are read as such:
+    `features.parse` refuses them where they stand.
+
+    Raises:
+        Rejected: the text is not UTF-8, not JSON, or nested too deeply.
+
+    >>> value, problems = loads_with_problems(b'{"records": [{"a": 1}, {"b": 1, "b": 2}]}')
+    >>> value["records"][0], problems[0].field
+    ({'a': 1}, 'records[1].b')
+    """
+    return _read(text, float)
+
+
+def _read(text: bytes, constant: Callable[[str], object]) -> tuple[object, list[Problem]]:
     duplicates: list[tuple[dict[str, object], str]] = []
 
     def build(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -39,7 +63,7 @@ def loads(text: bytes) -> object:
         return built
 
     try:
-        value: object = json.loads(text.decode("utf-8"), object_pairs_hook=build, parse_constant=not_finite.append)
+        value: object = json.loads(text.decode("utf-8"), object_pairs_hook=build, parse_constant=constant)
     except UnicodeDecodeError as error:
         raise _malformed(f"is not UTF-8 (byte {error.start})", "encode the body as UTF-8") from None
     except json.JSONDecodeError as error:
@@ -51,11 +75,7 @@ def loads(text: bytes) -> object:
         raise _malformed("is nested too deeply", "send the shape of /v1/schema") from None
     except ValueError:  # a whole number of more digits than Python converts
         raise _malformed("holds a number of too many digits", "send ordinary numbers") from None
-    problems = [_not_finite(constant) for constant in dict.fromkeys(not_finite)]
-    problems += _duplicated(value, duplicates)
-    if problems:
-        raise Rejected(problems)
-    return value
+    return value, _duplicated(value, duplicates)
 
 
 def _duplicated(value: object, duplicates: list[tuple[dict[str, object], str]]) -> list[Problem]:

@@ -34,7 +34,7 @@ class ProblemDocument:
             "status": self.status,
             "detail": self.detail,
             "instance": REQUEST_URN + request_id,
-            "problems": [_problem(problem) for problem in self.problems],
+            "problems": [problem_json(problem) for problem in self.problems],
         }
 
 
@@ -46,7 +46,8 @@ class Unanswered(Exception):
         super().__init__(document.code)
 
 
-def _problem(problem: Problem) -> dict[str, object]:
+def problem_json(problem: Problem) -> dict[str, object]:
+    """One reason as it stands in a document."""
     return {
         "code": problem.code,
         "field": problem.field,
