@@ -24,7 +24,7 @@ LONGEST_UNSEEN = 2.0  # seconds that the keys serve while a writer keeps us from
 SECONDS_TO_WAIT = 0.25  # for a writer, before a request is answered without having looked
 RETRY_AFTER = 5  # seconds, as a caller is told
 
-_Stamp = tuple[int, int, int, int]
+_Stamp = tuple[int, int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +107,9 @@ class LiveKeys:
 
 
 def _stamp(path: Path) -> _Stamp:
-    """What changes when the file is replaced or written; not enough alone, as times have a grain."""
+    """Changes when the file is replaced, written, or opened to others; not enough alone, as times have a grain."""
     found = path.stat()
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    return found.st_dev, found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns
 
 
 def _version(connection: sqlite3.Connection) -> int:
