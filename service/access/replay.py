@@ -10,7 +10,7 @@ import hashlib
 import math
 from threading import Lock
 
-MOST = 200_000  # tokens in memory, in about 25 MB; with lives of 5 minutes and leeway that is 470 a second
+MOST = 200_000  # tokens in memory, in about 20 MB; with lives of 5 minutes and leeway that is 470 a second
 SECONDS_PER_SET = 60
 
 

@@ -14,7 +14,18 @@ from service.access.access import Access
 from service.access.credential import authorization
 from service.access.settings import AccessSettings
 from service.problem import Unanswered
-from tests.service.access.conftest import AUDIENCE, ISSUER, NOW, Issuer, await_true, b64, b64_json, document, header, made
+from tests.service.access.conftest import (
+    AUDIENCE,
+    ISSUER,
+    NOW,
+    Issuer,
+    await_true,
+    b64,
+    b64_json,
+    document,
+    header,
+    made,
+)
 
 SEGMENT = st.one_of(
     st.binary(max_size=60).map(b64),

@@ -12,9 +12,10 @@ from stat import S_IMODE
 
 import pytest
 
+from service.access.access import Access
 from service.access.grant import Grant
 from service.access.key_store import StoreError, add, every, revoke
-from tests.service.access.conftest import NOW, made
+from tests.service.access.conftest import NOW, header, made, refused
 
 ROOT = Path(__file__).parents[3]
 GRANT = Grant("ward 7", frozenset({"predict", "batch"}), 30, 60)
@@ -103,8 +104,11 @@ def test_a_store_that_others_may_write_is_refused(store: Path) -> None:
         every(store)
 
 
-def test_a_writer_killed_in_the_middle_leaves_what_was_before(store: Path) -> None:
-    made(store)
+def test_a_writer_killed_in_the_middle_leaves_what_was_before_once_the_store_is_mended(
+    store: Path, by_key: Access
+) -> None:
+    text = made(store)
+    by_key.admit(header(text), "predict", NOW)
     code = """
 import os, signal, sys
 from service.access.key_store import _writing
@@ -119,4 +123,7 @@ with _writing(Path(sys.argv[1])) as connection:
     killed = subprocess.run([sys.executable, "-c", code, str(store)], cwd=ROOT, check=False)
     assert killed.returncode == -9
     assert store.with_name(store.name + "-journal").exists()
+    assert refused(by_key, text, "admin", now=NOW + 1) == 503  # a reader cannot undo what was half done
     assert [key.scopes for key in every(store)] == [{"predict"}]
+    assert refused(by_key, text, "admin", now=NOW + 2) == 403
+    assert by_key.admit(header(text), "predict", NOW + 2).kind == "key"

@@ -71,4 +71,4 @@ def test_two_hundred_thousand_tokens_take_no_more_memory_than_said() -> None:
         replays.is_first("https://issuer", f"{number:036d}", until=300 + number % 60, now=0)
     taken, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert taken < 30e6
+    assert taken < 25e6
