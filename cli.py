@@ -10,6 +10,7 @@ import click
 from commands.cohort import cohort
 from commands.compare import compare
 from commands.evaluate import evaluate_markers
+from commands.keys import keys
 from commands.lineage import lineage
 from commands.predict import predict
 from commands.promote import promote, rollback
@@ -40,6 +41,7 @@ COMMANDS = (
     pull,
     serve,
     predict,
+    keys,
     vocabulary,
 )
 for command in COMMANDS:

@@ -13,6 +13,7 @@ from features.problem import Problem, Rejected
 
 URN = "urn:tregcast:problem:"
 REQUEST_URN = "urn:tregcast:request:"
+REALM = 'Bearer realm="tregcast"'  # what WWW-Authenticate says, and never why
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,43 @@ def method_not_allowed(allow: str) -> ProblemDocument:
     problem = Problem("method_not_allowed", "method", None, "is not allowed at this path", f"use {allow}")
     detail = f"This path answers to {allow}."
     return ProblemDocument("method_not_allowed", 405, "Method not allowed", detail, (problem,), {"Allow": allow})
+
+
+def unauthenticated() -> ProblemDocument:
+    """A caller that is not known. Never a word on what was wrong with what it sent."""
+    rule, remedy = "is not one valid credential", "send one header, Authorization: Bearer and a valid key or token"
+    problem = Problem("unauthenticated", "authorization", None, rule, remedy)
+    detail, headers = "This route answers callers that it knows.", {"WWW-Authenticate": REALM}
+    return ProblemDocument("unauthenticated", 401, "Not authenticated", detail, (problem,), headers)
+
+
+def forbidden(scope: str) -> ProblemDocument:
+    """A known caller that lacks the scope which the route wants."""
+    remedy = "ask whoever issues your keys or tokens for it"
+    problem = Problem("forbidden", "authorization", None, f"does not grant the scope {scope}", remedy)
+    headers = {"WWW-Authenticate": f'{REALM}, error="insufficient_scope", scope="{scope}"'}
+    detail = f"This route wants the scope {scope}."
+    return ProblemDocument("forbidden", 403, "Not allowed", detail, (problem,), headers)
+
+
+def too_many_requests(seconds: int) -> ProblemDocument:
+    """A caller beyond its rate; ``seconds`` until it may ask again."""
+    problem = Problem("too_many_requests", "authorization", None, "is beyond its rate", f"wait {seconds} s")
+    detail = f"This caller may ask again in {seconds} s."
+    headers = {"Retry-After": str(seconds)}
+    return ProblemDocument("too_many_requests", 429, "Too many requests", detail, (problem,), headers)
+
+
+def unavailable(reason: str, seconds: int) -> ProblemDocument:
+    """Something that the service needs is not there; ``reason`` says what it cannot do, and why.
+
+    >>> print(unavailable("cannot read its store of keys: it is missing", 5).problems[0])
+    service cannot read its store of keys: it is missing; try again in 5 s, or tell whoever runs the service
+    """
+    remedy = f"try again in {seconds} s, or tell whoever runs the service"
+    problem = Problem("unavailable", "service", None, reason, remedy)
+    headers = {"Retry-After": str(seconds)}
+    return ProblemDocument("unavailable", 503, "Unavailable", f"The service {reason}.", (problem,), headers)
 
 
 def other(status: int) -> ProblemDocument:

@@ -1,0 +1,1 @@
+"""Who may call the service: API keys, bearer tokens of an issuer, scopes and rates."""
