@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -113,14 +114,28 @@ def _numbers(path: str, asked: Mapping[str, object], problems: list[Problem]) ->
         rule, remedy = f"is not a list of 1 to {MOST_VALUES} numbers", "send fewer values, or at least one"
         problems.append(Problem("wrong_type", f"{path}.values", None, rule, remedy))
         return ()
-    low, high, steps = (None if isinstance(end, bool) else end for end in ends)
-    if values is None and isinstance(low, (int, float)) and isinstance(high, (int, float)) and low < high:
-        if isinstance(steps, int) and 2 <= steps <= MOST_VALUES:
-            return [low + (high - low) * at / (steps - 1) for at in range(steps)]
+    spread = _range(*ends) if values is None else None
+    if spread is not None:
+        return spread
     rule = "has neither values nor a range"
     remedy = f'send "values": [...], or "from", "to" above it and "steps" from 2 to {MOST_VALUES}'
     problems.append(Problem("wrong_type", path, None, rule, remedy))
     return ()
+
+
+def _range(low: object, high: object, steps: object) -> list[float] | None:
+    """Evenly from one end to the other; None where that is no range."""
+    if any(isinstance(end, bool) or not isinstance(end, (int, float)) for end in (low, high, steps)):
+        return None
+    if not isinstance(steps, int) or not 2 <= steps <= MOST_VALUES:
+        return None
+    try:
+        first, last = float(str(low)), float(str(high))
+    except ValueError:
+        return None
+    if not (math.isfinite(first) and math.isfinite(last) and first < last):
+        return None
+    return [first + (last - first) * at / (steps - 1) for at in range(steps)]
 
 
 _SHAPE = 'send {"record": {...}, "vary": {"nfl": {"from": 20, "to": 120, "steps": 11, "unit": "pg/mL"}}}'
