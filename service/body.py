@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.requests import Request
 
-from service.problem import Unanswered, too_large, unsupported_media_type
+from service.problem import Unanswered, ambiguous_length, too_large, too_slow, unsupported_media_type
 
 MOST_BYTES = 256 * 1024  # one record
+MOST_BATCH_BYTES = 5 * 1024 * 1024
+SECONDS_TO_SEND = 5.0  # all of it
 
 
 async def read_body(request: Request, most: int = MOST_BYTES) -> bytes:
     """The body of a request.
 
     Raises:
-        Unanswered: it is not JSON in UTF-8 by its headers (415), or larger than ``most`` bytes by its length or
-            as it comes in (413).
+        Unanswered: its length is told twice (400), it is not JSON in UTF-8 by its headers (415), is larger than
+            ``most`` bytes by its length or as it comes in (413), or is not all there after 5 s (408).
     """
     headers = request.headers
+    lengths = headers.getlist("content-length")
+    if len(lengths) + len(headers.getlist("transfer-encoding")) > 1:
+        raise Unanswered(ambiguous_length())
     if not _is_json(headers.get("content-type", "")) or headers.get("content-encoding", "identity") != "identity":
         raise Unanswered(unsupported_media_type())
     declared = headers.get("content-length", "0")
     if not declared.isdecimal() or len(declared) > 18 or int(declared) > most:
         raise Unanswered(too_large(most))
+    try:
+        async with asyncio.timeout(SECONDS_TO_SEND):
+            return await _received(request, most)
+    except TimeoutError:
+        raise Unanswered(too_slow("body", SECONDS_TO_SEND)) from None
+
+
+async def _received(request: Request, most: int) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         if len(body) + len(chunk) > most:

@@ -12,10 +12,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import log
 from service.json_response import PROBLEM_JSON, json_response
-from service.problem import internal_error
+from service.problem import ProblemDocument, internal_error, unavailable
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 PROBES = frozenset({"/livez", "/readyz"})  # asked every few seconds: logged only when they fail
+MOST_IN_FLIGHT = 256  # requests of a worker: more only wait longer, and hold their bodies in memory meanwhile
 HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
 
@@ -24,6 +25,7 @@ class Boundary:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+        self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -46,18 +48,26 @@ class Boundary:
                 ]
             await send(message)
 
+        async def respond(document: ProblemDocument) -> None:
+            content, headers = document.to_json(request_id), document.headers
+            response = json_response(content, status=document.status, media_type=PROBLEM_JSON, headers=headers)
+            await response(scope, receive, send_with_headers)
+
+        self._in_flight += 1
         try:
-            await self.app(scope, receive, send_with_headers)
+            if self._in_flight > MOST_IN_FLIGHT and scope["path"] not in PROBES:
+                await respond(unavailable("has as many requests as it can answer at a time", 1))
+            else:
+                await self.app(scope, receive, send_with_headers)
         except ClientDisconnect:
             status = 499  # nobody is there to be answered; nginx's number for it
         except Exception as error:
             _log_fault(error, request_id)
             if status:
                 raise RuntimeError("a response was cut off") from None
-            document = internal_error().to_json(request_id)
-            response = json_response(document, status=500, media_type=PROBLEM_JSON)
-            await response(scope, receive, send_with_headers)
+            await respond(internal_error())
         finally:
+            self._in_flight -= 1
             _log_request(scope, status, request_id, perf_counter() - started)
 
 

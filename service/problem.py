@@ -13,6 +13,7 @@ from features.problem import Problem, Rejected
 
 URN = "urn:tregcast:problem:"
 REQUEST_URN = "urn:tregcast:request:"
+CLOSE = {"Connection": "close"}  # what follows on the connection cannot be told from the rest of this request
 REALM = 'Bearer realm="tregcast"'  # what WWW-Authenticate says, and never why
 
 
@@ -80,10 +81,41 @@ def unsupported_media_type() -> ProblemDocument:
 
 def too_large(most: int) -> ProblemDocument:
     """A body of more than ``most`` bytes."""
-    rule, remedy = f"is larger than {most // 1024} KiB", "send one record, with its most recent visits"
+    rule, remedy = (
+        f"is larger than {most // 1024} KiB",
+        "send less at a time: the most recent visits, fewer records",
+    )
     problem = Problem("too_large", "body", None, rule, remedy)
     detail = f"This route takes at most {most // 1024} KiB."
     return ProblemDocument("too_large", 413, "The body is too large", detail, (problem,))
+
+
+def ambiguous_length() -> ProblemDocument:
+    """A body whose length is told twice: what one server takes for its end, another may not."""
+    rule, remedy = "is told more than once", "send either content-length, once, or transfer-encoding: chunked"
+    problem = Problem("ambiguous_length", "content-length", None, rule, remedy)
+    return ProblemDocument("ambiguous_length", 400, "Ambiguous length", "The body was not read.", (problem,), CLOSE)
+
+
+def too_slow(part: str, seconds: float) -> ProblemDocument:
+    """A head or a body that did not arrive in time."""
+    rule = f"did not arrive within {seconds:g} s"
+    problem = Problem("too_slow", part, None, rule, "send it without pauses")
+    return ProblemDocument("too_slow", 408, "Too slow", f"The {part} {rule}.", (problem,), CLOSE)
+
+
+def head_too_large(most: int) -> ProblemDocument:
+    """A request line and headers of more than ``most`` bytes."""
+    rule = f"is larger than {most // 1024} KiB"
+    problem = Problem("head_too_large", "head", None, rule, "send fewer and shorter headers")
+    detail = f"Request line and headers have at most {most // 1024} KiB."
+    return ProblemDocument("head_too_large", 431, "The head is too large", detail, (problem,), CLOSE)
+
+
+def not_http() -> ProblemDocument:
+    """Bytes that are no HTTP request."""
+    problem = Problem("not_http", "request", None, "is not an HTTP/1.1 request", "send one")
+    return ProblemDocument("not_http", 400, "Not an HTTP request", "Nothing was read.", (problem,), CLOSE)
 
 
 def not_found() -> ProblemDocument:

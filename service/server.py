@@ -9,6 +9,7 @@ from pathlib import Path
 import uvicorn
 
 from service.bento import application
+from service.protocol import BoundedProtocol
 from service.settings import Settings
 
 CANNOT_LISTEN = 1  # exit code
@@ -33,7 +34,7 @@ def serve(pack_folder: Path, host: str, port: int, *, pack_id: str | None = None
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -1,0 +1,129 @@
+"""Clients that are slow, idle, endless or ambiguous: answered or closed in time, and others served meanwhile."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from service.protocol import MOST_HEAD_BYTES, SECONDS_TO_SEND
+
+HEAD = b"POST /v1/predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+
+
+@contextmanager
+def connected(server: Any) -> Iterator[socket.socket]:
+    url = httpx.URL(server.url)
+    with socket.create_connection((url.host, url.port), timeout=20) as connection:
+        yield connection
+
+
+def received(connection: socket.socket) -> tuple[int, dict[str, Any]]:
+    """Status and document of all that comes until the server closes."""
+    whole = b""
+    while chunk := connection.recv(65536):
+        whole += chunk
+    head, _, body = whole.partition(b"\r\n\r\n")
+    assert b"content-type: application/problem+json" in head.lower()
+    return int(head.split()[1]), json.loads(body)
+
+
+@pytest.mark.slow
+def test_a_body_that_trickles_in_is_refused_and_others_are_served(server: Any, client: httpx.Client) -> None:
+    with connected(server) as connection:
+        connection.sendall(HEAD + b"content-length: 1000\r\n\r\n{")
+        started = time.monotonic()
+        assert client.get("/readyz").status_code == 200
+        assert time.monotonic() - started < 2
+        status, document = received(connection)
+    assert status == 408
+    assert document["problems"][0]["message"].startswith(f"body did not arrive within {SECONDS_TO_SEND:g} s")
+    assert SECONDS_TO_SEND - 0.5 < time.monotonic() - started < SECONDS_TO_SEND + 5
+
+
+@pytest.mark.slow
+def test_a_head_that_trickles_in_is_refused_in_time(server: Any) -> None:
+    with connected(server) as connection:
+        started = time.monotonic()
+        connection.sendall(HEAD)
+        for _ in range(4):
+            time.sleep(1)
+            connection.sendall(b"x-more: 1\r\n")
+        status, document = received(connection)
+    assert status == 408
+    assert document["type"] == "urn:tregcast:problem:too_slow"
+    assert time.monotonic() - started < SECONDS_TO_SEND + 5
+
+
+@pytest.mark.slow
+def test_a_thousand_idle_connections_are_closed_and_cost_little(server: Any, client: httpx.Client) -> None:
+    process = psutil.Process(server.process.pid)
+    before = process.memory_info().rss
+    url = httpx.URL(server.url)
+    idle = [socket.create_connection((url.host, url.port), timeout=20) for _ in range(900)]
+    try:
+        started = time.monotonic()
+        assert client.get("/readyz").status_code == 200
+        assert time.monotonic() - started < 2
+        assert all(connection.recv(1) == b"" for connection in idle)
+        assert time.monotonic() - started < SECONDS_TO_SEND + 10
+        assert process.memory_info().rss - before < 30 * 2**20
+    finally:
+        for connection in idle:
+            connection.close()
+
+
+@pytest.mark.parametrize("pieces", [1, 40])  # the first may come with its end, or without
+def test_an_endless_head_is_refused(server: Any, pieces: int) -> None:
+    filler = b"x-filler: " + b"a" * 1000 + b"\r\n"
+    head = HEAD + filler * (MOST_HEAD_BYTES // 1000 + 2) + b"content-length: 0\r\n\r\n"
+    step = len(head) // pieces + 1
+    with connected(server) as connection:
+        for start in range(0, len(head), step):
+            connection.sendall(head[start : start + step])
+        status, document = received(connection)
+    assert status == 431
+    assert document["type"] == "urn:tregcast:problem:head_too_large"
+
+
+def test_a_header_without_end_is_refused(server: Any) -> None:
+    with connected(server) as connection:
+        connection.sendall(HEAD + b"x-long: " + b"a" * (MOST_HEAD_BYTES + 1))
+        assert received(connection)[0] == 431
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        b"content-length: 2\r\ntransfer-encoding: chunked\r\n",
+        b"transfer-encoding: chunked\r\ncontent-length: 2\r\n",
+        b"content-length: 2\r\ncontent-length: 2\r\n",
+        b"content-length: 2\r\ncontent-length: 3\r\n",
+        b"content-length: 2, 2\r\n",
+        b"content-length: +2\r\n",
+        b"transfer-encoding: chunked\r\ntransfer-encoding: identity\r\n",
+    ],
+)
+def test_a_length_that_is_told_twice_is_refused(server: Any, lengths: bytes) -> None:
+    with connected(server) as connection:
+        connection.sendall(HEAD + lengths + b"connection: close\r\n\r\n{}")
+        status, document = received(connection)
+    assert status in {400, 413}
+    assert document["problems"]
+
+
+@pytest.mark.parametrize("rubbish", [b"\x16\x03\x01\x02\x00\x01\x00", b"GET\r\n\r\n", b"hello\r\n\r\n"])
+def test_what_is_not_http_gets_a_problem_document(server: Any, rubbish: bytes) -> None:
+    with connected(server) as connection:
+        connection.sendall(rubbish)
+        connection.shutdown(socket.SHUT_WR)
+        status, document = received(connection)
+    assert status in {400, 404, 405}
+    assert document["type"].startswith("urn:tregcast:problem:")
