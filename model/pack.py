@@ -9,9 +9,11 @@ that answers otherwise.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from model.canonical import canonical_json
 from model.contents import BOOSTERS, Contents, decode, encode, parse_json, reading
@@ -33,8 +35,21 @@ FILES = (
 )
 
 
+# Why a pack is refused: it cannot be read, is not what its manifest or its id says, is no model that this version
+# knows, or answers otherwise than when it was made.
+RefusalCode = Literal["unreadable", "digest", "contents", "golden_answers"]
+
+
 class Refused(ValueError):
-    """A pack that is not what its manifest says, or does not answer as it did when it was made."""
+    """A pack that is not what its manifest says, or does not answer as it did when it was made.
+
+    >>> Refused("card.json: 7 bytes, the manifest says 8").code
+    'digest'
+    """
+
+    def __init__(self, words: str, code: RefusalCode = "digest") -> None:
+        self.code = code
+        super().__init__(words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,25 +89,46 @@ def load_pack(folder: Path, *, expected_id: str | None = None) -> Pack:
     Raises:
         Refused: with the file and the rule it breaks.
     """
-    try:
-        manifest = _read(folder, MANIFEST, LARGEST_MANIFEST)
-        pack_id = hashlib.sha256(manifest).hexdigest()
-        if expected_id is not None and pack_id != expected_id:
-            raise Refused(f"{MANIFEST}: the pack's id is {pack_id}, not {expected_id} as expected")
-        files = _verified(folder, _listed(manifest))
+    with _refusing(folder):
+        pack_id, files = _read_files(folder, expected_id)
         contents = decode(files)
         predictor = contents.predictor(pack_id)
         with reading("golden.json"):
             wrong = replay(predictor, contents.golden)
+    if wrong:
+        raise Refused(f"golden.json: golden answers differ: {'; '.join(wrong[:3])}", "golden_answers")
+    return Pack(pack_id, contents.card, predictor, contents.golden)
+
+
+def verify_files(folder: Path) -> str:
+    """The id of a pack folder, once names, sizes and digests are what the manifest says. No model is parsed.
+
+    Raises:
+        Refused: with the file and the rule it breaks.
+    """
+    with _refusing(folder):
+        return _read_files(folder, None)[0]
+
+
+@contextmanager
+def _refusing(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        raise Refused(f"{error.filename or folder}: {error.strerror or error}") from error
+        raise Refused(f"{error.filename or folder}: {error.strerror or error}", "unreadable") from error
     except Refused:
         raise
     except ValueError as error:
-        raise Refused(f"{error} (not what format {FORMAT} asks)") from error
-    if wrong:
-        raise Refused(f"golden.json: golden answers differ: {'; '.join(wrong[:3])}")
-    return Pack(pack_id, contents.card, predictor, contents.golden)
+        raise Refused(f"{error} (not what format {FORMAT} asks)", "contents") from error
+
+
+def _read_files(folder: Path, expected_id: str | None) -> tuple[str, dict[str, bytes]]:
+    """The pack's id and its verified files."""
+    manifest = _read(folder, MANIFEST, LARGEST_MANIFEST)
+    pack_id = hashlib.sha256(manifest).hexdigest()
+    if expected_id is not None and pack_id != expected_id:
+        raise Refused(f"{MANIFEST}: the pack's id is {pack_id}, not {expected_id} as expected")
+    return pack_id, _verified(folder, _listed(manifest))
 
 
 def _manifest(contents: Contents, files: Mapping[str, bytes]) -> bytes:
@@ -115,7 +151,8 @@ def _listed(manifest: bytes) -> dict[str, tuple[int, str]]:
         table = parse_json(manifest)
         if table["format"] != FORMAT:
             raise Refused(
-                f"{MANIFEST}: format {table['format']!r} is not the format {FORMAT} that this version reads"
+                f"{MANIFEST}: format {table['format']!r} is not the format {FORMAT} that this version reads",
+                "contents",
             )
         listed = {name: (int(entry["size"]), str(entry["sha256"])) for name, entry in table["files"].items()}
     if set(listed) != set(FILES):
@@ -142,7 +179,7 @@ def _verified(folder: Path, listed: Mapping[str, tuple[int, str]]) -> dict[str, 
 def _read(folder: Path, name: str, most: int) -> bytes:
     path = folder / name
     if path.is_symlink() or not path.is_file():
-        raise Refused(f"{name}: not a regular file of the pack")
+        raise Refused(f"{name}: not a regular file of the pack", "unreadable")
     with path.open("rb") as file:
         data = file.read(most + 1)
     if len(data) > most:

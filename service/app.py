@@ -1,4 +1,4 @@
-"""The application: one Starlette app that answers from one pack."""
+"""The application: one Starlette app that answers from the pack that is held."""
 
 from __future__ import annotations
 
@@ -14,27 +14,33 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from features.problem import Rejected
-from model.pack import Pack
 from service import log
 from service.boundary import Boundary
+from service.held_pack import HeldPack
 from service.json_response import PROBLEM_JSON, json_response
 from service.problem import ProblemDocument, Unanswered, method_not_allowed, not_found, other, rejected
+from service.rendered import Rendered
 from service.routes import routes
 
 
-def create_app(pack: Pack) -> Starlette:
-    """The application that answers from ``pack``, on every path of it with JSON, the page or a problem document."""
+def create_app(held: HeldPack[Rendered]) -> Starlette:
+    """The application that answers from ``held``, on every path of it with JSON, the page or a problem document.
+
+    While it runs, the pack is swapped when its path stands for another one.
+    """
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         gc.collect()
         gc.freeze()  # what is loaded by now stays: no collection walks it again
-        log.write(logging.INFO, "started", pack=pack.id)
+        log.write(logging.INFO, "started", pack=held.current.pack.id)
+        held.start()
         yield
-        log.write(logging.INFO, "stopped", pack=pack.id)
+        held.stop()
+        log.write(logging.INFO, "stopped", pack=held.current.pack.id)
 
     app = Starlette(
-        routes=routes(pack),
+        routes=routes(held),
         middleware=[Middleware(Boundary)],
         exception_handlers={Rejected: _on_rejected, Unanswered: _on_unanswered, HTTPException: _on_http},
         lifespan=lifespan,

@@ -17,9 +17,11 @@ import bentoml
 from bentoml._internal.utils.analytics import usage_stats
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from model.pack import Pack, Refused, load_pack
+from model.pack import Refused
 from service import log
 from service.app import create_app
+from service.held_pack import HeldPack
+from service.rendered import Rendered, rendered
 from service.settings import HOST, PORT, Settings, Unusable, read_settings
 
 usage_stats.do_not_track.cache_clear()
@@ -57,8 +59,8 @@ class OneAppService(bentoml.Service):  # type: ignore[misc]
         return Front(app, super().to_asgi(is_main))
 
 
-def open_pack(settings: Settings | None = None) -> Pack:
-    """The verified pack of these settings, or else of the environment's.
+def open_pack(settings: Settings | None = None) -> HeldPack[Rendered]:
+    """The verified pack of these settings, or else of the environment's, held and not yet watched.
 
     Raises:
         SystemExit: 2 where the settings cannot be used, 3 where the pack is refused; stderr says why.
@@ -70,7 +72,7 @@ def open_pack(settings: Settings | None = None) -> Pack:
     if not known.pack.is_dir():
         _end(REFUSED, f"there is no pack in {known.pack}; `tregcast pull` places one, or set TREGCAST_PACK")
     try:
-        return load_pack(known.pack, expected_id=known.pack_id)
+        return HeldPack(known.pack, rendered, pack_id=known.pack_id)
     except Refused as error:
         _end(REFUSED, f"the pack in {known.pack} is refused: {error}")
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
-FIELDS = ("method", "route", "status", "duration_ms", "request_id", "pack", "exception", "where")
+FIELDS = ("method", "route", "status", "duration_ms", "request_id", "pack", "problem", "exception", "where")
 Field = str | int | float
 _FIELDS = "tregcast_fields"
 _LOGGER = logging.getLogger("service")

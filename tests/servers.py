@@ -103,15 +103,18 @@ def await_ready(ready: Callable[[], bool], process: subprocess.Popen[bytes], log
 
 
 @contextmanager
-def mlflow_server(database: str, folder: Path, port: int | None = None) -> Iterator[str]:
-    """``mlflow server`` on a database, artifacts in the folder and proxied; it says its address."""
+def mlflow_server(database: str, folder: Path, port: int | None = None, **more: str) -> Iterator[str]:
+    """``mlflow server`` on a database, artifacts in the folder and proxied; it says its address.
+
+    ``more`` are settings of its environment.
+    """
     port = port or free_port()
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
         *("--backend-store-uri", database, "--artifacts-destination", folder / "artifacts"),
         *("--host", "127.0.0.1", "--port", str(port), "--allowed-hosts", f"127.0.0.1:{port}"),
     ]
-    settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", **more}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")} | settings
     with running(command, folder / "log", signal.SIGTERM, env=environment, cwd=folder) as process:
         uri = f"http://127.0.0.1:{port}"

@@ -16,6 +16,7 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 PACK_TAG = "tregcast.pack_id"
 PACK_IN_MODEL = "artifacts/pack"
 PACKS = STORE / "packs"
+SCRATCH = ".pull-"  # how the folder is named in which a pack is placed before it is verified
 _PACK_ID = re.compile(r"[0-9a-f]{64}")
 _REFERENCE = re.compile(r"models:/(?P<name>[^@/]+)(?:@(?P<alias>[^@/]+)|/(?P<version>\d+))")
 
@@ -78,17 +79,35 @@ def pull(reference: str, uri: str | None = None, packs: Path = PACKS) -> tuple[P
         Refused: the pack does not verify.
     """
     open_store(uri)
-    version = version_of(reference)
+    return place(reference, version_of(reference), packs)
+
+
+def place(reference: str, version: Version, packs: Path = PACKS) -> tuple[Path, Pack]:
+    """What `pull` does once the store is open and has said which version the reference stands for.
+
+    Raises:
+        RegistryError: the version holds no pack, or it cannot be fetched. Refused: the pack does not verify.
+    """
     if not _PACK_ID.fullmatch(version.pack_id):
         raise RegistryError(f"{reference}: version {version.version} has no tag {PACK_TAG} with the id of a pack")
     target = packs / version.pack_id
     if not target.is_dir():
         _download(version, target)
     pack = load_pack(target, expected_id=version.pack_id)
-    asked = _REFERENCE.fullmatch(reference)
-    if asked is not None and asked["alias"]:
-        _link(packs / f"{version.name}@{asked['alias']}", target)
+    link = link_of(reference, packs)
+    if link is not None:
+        _link(link, target)
     return target, pack
+
+
+def link_of(reference: str, packs: Path = PACKS) -> Path | None:
+    """The link that `pull` makes for a reference with an alias; None for any other.
+
+    >>> print(link_of("models:/als-progression@champion", Path("packs")), link_of("models:/als-progression/7"))
+    packs/als-progression@champion None
+    """
+    asked = _REFERENCE.fullmatch(reference)
+    return packs / f"{asked['name']}@{asked['alias']}" if asked is not None and asked["alias"] else None
 
 
 def _download(version: Version, target: Path) -> None:
@@ -96,7 +115,7 @@ def _download(version: Version, target: Path) -> None:
     from mlflow.exceptions import MlflowException
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".pull-") as scratch:
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f"{SCRATCH}{os.getpid()}-") as scratch:
         try:
             uri = f"models:/{version.name}/{version.version}/{PACK_IN_MODEL}"
             found = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=scratch))
@@ -117,4 +136,15 @@ def _link(link: Path, target: Path) -> None:
     fresh.replace(link)
 
 
-__all__ = ["PACKS", "Refused", "RegistryError", "StoreError", "Version", "make_challenger", "pull", "version_of"]
+__all__ = [
+    "PACKS",
+    "Refused",
+    "RegistryError",
+    "StoreError",
+    "Version",
+    "link_of",
+    "make_challenger",
+    "place",
+    "pull",
+    "version_of",
+]

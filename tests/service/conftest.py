@@ -54,9 +54,9 @@ serve(Path(pack), "127.0.0.1", int(port), pack_id=pack_id[0] if pack_id else Non
 """
 
 
-def synthetic_table(patients: int = 300) -> tuple[pd.DataFrame, np.ndarray]:
+def synthetic_table(patients: int = 300, seed: int = 7) -> tuple[pd.DataFrame, np.ndarray]:
     """Patients in whom fewer Tregs and more NfL go with faster decline; a third of the markers is missing."""
-    rng = np.random.default_rng(7)
+    rng = np.random.default_rng(seed)
     severity = rng.normal(size=patients)
     months = rng.uniform(6, 40, patients)
     rate = np.exp(-0.6 + 0.5 * severity)
@@ -80,8 +80,8 @@ def synthetic_table(patients: int = 300) -> tuple[pd.DataFrame, np.ndarray]:
     return table, rate + 0.15 * rng.normal(size=patients)
 
 
-def small_contents() -> Contents:
-    table, rate = synthetic_table()
+def small_contents(seed: int = 7) -> Contents:
+    table, rate = synthetic_table(seed=seed)
     matrix = DesignMatrix(COLUMNS)
     monotone = dict(zip(COLUMNS, matrix.directions, strict=True))
     model = ProgressionRegressor(monotone=monotone, n_trees=60).fit(table, rate)
@@ -115,6 +115,19 @@ def pack_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def pack(pack_folder: Path) -> Pack:
     return load_pack(pack_folder)
+
+
+@pytest.fixture(scope="session")
+def other_pack_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pack trained on other patients, which answers otherwise."""
+    folder = tmp_path_factory.mktemp("packs") / "other"
+    write_pack(folder, small_contents(seed=8))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def other_pack(other_pack_folder: Path) -> Pack:
+    return load_pack(other_pack_folder)
 
 
 @dataclass(frozen=True)

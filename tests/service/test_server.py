@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +15,7 @@ import httpx
 import pytest
 
 from model.pack import Pack
+from tests.service.folders import spoilt
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,12 +23,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def bad_pack(pack_folder: Path, tmp_path: Path) -> Path:
     """A pack of which one byte of one file is another."""
-    folder = tmp_path / "bad"
-    shutil.copytree(pack_folder, folder)
-    data = bytearray((folder / "calibration.json").read_bytes())
-    data[40] = ord("7") if data[40] != ord("7") else ord("8")
-    (folder / "calibration.json").write_bytes(data)
-    return folder
+    return spoilt(pack_folder, tmp_path / "bad")
 
 
 def free_port() -> int:

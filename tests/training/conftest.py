@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.training.rivals import Rivals, make_rivals
+from tests.training.small_registry import SmallRegistry, copy_of, make_small_registry
 from training.reference import reference_cohort
 from training.report.card_facts import card_facts
 from training.report.repeated import Repeated
@@ -69,3 +70,16 @@ def own(rivals: Rivals, tmp_path: Path) -> Rivals:
     copy = rivals.copied(tmp_path / "store")
     open_store(copy.uri)
     return copy
+
+
+@pytest.fixture(scope="session")
+def small_database(tmp_path_factory) -> Path:
+    """The database of a registry with two versions; copy it before you change it."""
+    return make_small_registry(tmp_path_factory.mktemp("registry"))
+
+
+@pytest.fixture
+def registry(small_database: Path, tmp_path: Path) -> SmallRegistry:
+    """A copy of that registry, and no pack fetched yet."""
+    (tmp_path / "mlruns").mkdir()
+    return SmallRegistry(copy_of(small_database, tmp_path / "mlflow.db"), tmp_path / "mlruns" / "packs")
