@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import click
 
+from commands.audit import audit
 from commands.cohort import cohort
 from commands.compare import compare
 from commands.evaluate import evaluate_markers
@@ -41,6 +42,7 @@ COMMANDS = (
     serve,
     predict,
     vocabulary,
+    audit,
 )
 for command in COMMANDS:
     main.add_command(command)
