@@ -111,14 +111,14 @@ def fields_of(body: bytes) -> dict[str, object]:
     """The fields of a record's canonical bytes.
 
     Raises:
-        ValueError: they are not a JSON object.
+        ValueError: they are no JSON object.
     """
     try:
         value = json.loads(body.decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise ValueError("not a JSON object")
+        raise ValueError("not a record: it is no JSON object")
     return value
 
 
@@ -146,8 +146,8 @@ def read_record(body: bytes, output: bytes | None) -> AuditRecord:
             raise ValueError("seq is null")
         withholds = _number_or_none(found["withholds"])
         return AuditRecord(seq, _text(found["before"]), _text(found["made_by"]), entry, withholds)
-    except KeyError as error:
-        raise ValueError(f"no field {error}") from None
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"not a record: {error}") from None
 
 
 def _text(value: object) -> str:

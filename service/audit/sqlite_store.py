@@ -37,6 +37,7 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._wal = path.with_name(f"{path.name}-wal")
         self._connection: sqlite3.Connection | None = None
         self._files: tuple[tuple[int, int], ...] = ()
         self._id: str | None = None
@@ -50,7 +51,7 @@ class SqliteStore:
             session = SqliteSession(connection, self._id or "")
             yield session
             connection.execute("COMMIT")
-            if self._files != _identity(self._path):
+            if self._files != self._identity():
                 raise StoreFailed("STORE_GONE", f"{self._path}: was deleted or replaced while it was written")
         except sqlite3.Error as error:
             self.close()
@@ -86,12 +87,17 @@ class SqliteStore:
             connection.execute("COMMIT")
             if self._id not in (None, found):
                 raise StoreFailed("ANOTHER_STORE", f"{self._path}: is not the store that was there before")
-            self._files = _identity(self._path)
+            self._files = self._identity()
         except BaseException:
             connection.close()
             raise
         self._connection, self._id = connection, found
         return connection
+
+    def _identity(self) -> tuple[tuple[int, int], ...]:
+        """Which files these are: a deleted file can still be written, and nobody would find it."""
+        found = (self._path.stat(), self._wal.stat())
+        return tuple((file.st_dev, file.st_ino) for file in found)
 
 
 class SqliteSession:
@@ -179,12 +185,6 @@ def _store_id(connection: sqlite3.Connection, path: Path) -> str:
         raise StoreFailed("NO_STORE", f"{path}: is no audit store of format {FORMAT}")
     store_id = found[0][0]
     return store_id.decode("utf-8", "replace") if isinstance(store_id, bytes) else str(store_id)
-
-
-def _identity(path: Path) -> tuple[tuple[int, int], ...]:
-    """Which files these are: a deleted file can still be written, and nobody would find it."""
-    found = (file.stat() for file in (path, path.with_name(f"{path.name}-wal")))
-    return tuple((file.st_dev, file.st_ino) for file in found)
 
 
 def _failed(path: Path, error: sqlite3.Error) -> StoreFailed:

@@ -78,7 +78,7 @@ class _Walk:
         try:
             fields = fields_of(row.body)
         except ValueError as error:
-            return Fault(due, f"changed: the record is {error}")
+            return Fault(due, f"rewritten: {error}")
         if fields.get("seq") != due or fields.get("before") != self.head.hash:
             told = f"it says that it is record {fields.get('seq')!r:.40}"
             return Fault(due, f"reordered, inserted or rewritten: {told}, or does not follow the one before it")
