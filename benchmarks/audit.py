@@ -54,7 +54,7 @@ def main() -> None:
         stores: list[tuple[str, StoreUri]] = [("SQLite", SqliteUri(folder / "audit.db"))]
         if said.postgres:
             stores.append(("PostgreSQL", PostgresUri(said.postgres)))
-        print(f"{'':11s} callers  records/s   p50 ms   p99 ms  CPU us a record | floor: /s   p50 ms   p99 ms")
+        print(f"{'':11s} callers  records/s   p50 ms   p99 ms  CPU us, user, system | floor: /s   p50 ms   p99 ms")
         for store, uri in stores:
             for callers in CALLERS:
                 measure(store, uri, callers, folder, said.seconds, said.work_us)
@@ -63,17 +63,22 @@ def main() -> None:
 def measure(store: str, uri: StoreUri, callers: int, folder: Path, seconds: float, work_us: float) -> None:
     floor = bare_writes(folder, seconds / 3)
     trail = AuditTrail(open_store(uri), Anchor(folder / store), KEY, made_by="tregcast 0.1.0")
-    latencies, cpu = asyncio.run(run_callers(trail, callers, seconds, work_us))
+    latencies, (user, system) = asyncio.run(run_callers(trail, callers, seconds, work_us))
     trail.close()
     print(f"{store:11s} {callers:7d} {len(latencies) / seconds:10.0f} {figures(latencies)}", end=" ")
-    print(f"{1e6 * cpu / len(latencies):16.0f} | {len(floor) / (seconds / 3):9.0f} {figures(floor)}")
+    count = 1e6 / len(latencies)
+    print(
+        f"{count * user - work_us:21.0f} {count * system:8.0f} | {len(floor) / (seconds / 3):9.0f} {figures(floor)}"
+    )
 
 
-async def run_callers(trail: AuditTrail, callers: int, seconds: float, work_us: float) -> tuple[list[float], float]:
-    """The latency of each `record`, and the processor time of all but the callers' own work."""
+async def run_callers(
+    trail: AuditTrail, callers: int, seconds: float, work_us: float
+) -> tuple[list[float], tuple[float, float]]:
+    """The latency of each `record`, and the processor time of all threads, user and system."""
     await trail.record([answer(0)])  # the store is open
     latencies: list[float] = []
-    began, end = process_time(), perf_counter() + seconds
+    began, end = os.times(), perf_counter() + seconds
 
     async def caller(number: int) -> None:
         while perf_counter() < end:
@@ -86,7 +91,8 @@ async def run_callers(trail: AuditTrail, callers: int, seconds: float, work_us: 
             latencies.append(perf_counter() - start)
 
     await asyncio.gather(*(caller(number) for number in range(callers)))
-    return latencies, process_time() - began - len(latencies) * work_us / 1e6
+    ended = os.times()
+    return latencies, (ended.user - began.user, ended.system - began.system)
 
 
 def answer(number: int) -> Entry:

@@ -47,7 +47,7 @@ def test_off() -> None:
     "value", ["", "Off", "audit.db", "sqlite://audit.db", "sqlite:///", "mysql://u:hunter2@db/x"]
 )
 def test_a_store_that_is_none(value: str) -> None:
-    with pytest.raises(Unusable, match="^TREGCAST_AUDIT is not a store; set sqlite:///FILE") as caught:
+    with pytest.raises(Unusable, match=r"^TREGCAST_AUDIT is not a store; set sqlite:///FILE") as caught:
         read_audit_settings({"TREGCAST_AUDIT": value, "TREGCAST_AUDIT_KEY": "k"})
     assert "hunter2" not in str(caught.value)
 
@@ -84,13 +84,15 @@ def test_a_key_of_one_s_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", bytes(range(31)), bytes(32), b"a" * 64])
 def test_a_key_that_is_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "key").write_bytes(content)
-    with pytest.raises(Unusable, match="^TREGCAST_AUDIT_KEY = '.*/key' holds fewer than 32 random bytes; make one"):
+    with pytest.raises(
+        Unusable, match=r"^TREGCAST_AUDIT_KEY = '.*/key' holds fewer than 32 random bytes; make one"
+    ):
         read_key(tmp_path / "key")
 
 
 def test_a_key_that_is_not_there(tmp_path: Path) -> None:
     settings = AuditSettings(SqliteUri(tmp_path / "audit.db"), tmp_path / "key", None)
-    with pytest.raises(Unusable, match="cannot be read .No such file or directory.; make one with"):
+    with pytest.raises(Unusable, match=r"cannot be read .No such file or directory.; make one with"):
         open_trail(settings, made_by="tregcast 0.1.0")
     with pytest.raises(Unusable, match="Is a directory"):
         read_key(tmp_path)

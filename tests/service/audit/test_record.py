@@ -121,7 +121,7 @@ def test_a_head_that_is_none(text: str) -> None:
 
 @given(st.binary(max_size=80) | st.text(max_size=80).map(str.encode))
 def test_bytes_that_are_no_record_are_a_value_error(body: bytes) -> None:
-    with pytest.raises(ValueError, match="^not a record"):
+    with pytest.raises(ValueError, match=r"^not a record"):
         read_record(body, None)
 
 
@@ -131,5 +131,5 @@ def test_bytes_that_are_no_record_are_a_value_error(body: bytes) -> None:
 )
 def test_a_record_with_a_wrong_field_is_a_value_error(field: str, value: object) -> None:
     fields = {**fields_of(link(Head(0, "ab" * 32), entry(), "tregcast 0.1.0").body), field: value}
-    with pytest.raises(ValueError, match="^not a record"):
+    with pytest.raises(ValueError, match=r"^not a record"):
         read_record(canonical_json(fields), b"{}")

@@ -119,7 +119,7 @@ def test_nothing_is_updated_or_deleted_by_accident(uri: SqliteUri, tmp_path: Pat
     connection.close()
 
 
-# -------------------------------------------------------------------------------------------- answers that never left
+# ------------------------------------------------------------------------------------------ answers that never left
 
 
 def test_what_is_too_late_and_was_not_written_is_in_no_chain(uri: SqliteUri, tmp_path: Path) -> None:

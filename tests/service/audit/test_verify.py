@@ -149,9 +149,9 @@ def rewritten(path: Path, start: int, **changes: object) -> None:
         (before,) = connection.execute("SELECT hash FROM records WHERE seq = ?", (start - 1,)).fetchone()
     for seq, body in rows:
         fields = json.loads(body) | {"before": before} | (changes if seq == start else {})
-        body = canonical_json(fields)
-        before = sha256(body).hexdigest()
-        altered(path, f"UPDATE records SET body = x'{body.hex()}', hash = '{before}' WHERE seq = {seq}")
+        made = canonical_json(fields)
+        before = sha256(made).hexdigest()
+        altered(path, f"UPDATE records SET body = x'{made.hex()}', hash = '{before}' WHERE seq = {seq}")
 
 
 def test_who_rewrites_the_rest_of_the_chain_is_found_by_a_head_only(copy: Path) -> None:
