@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import click
 
+from commands.audit import audit
 from commands.cohort import cohort
 from commands.compare import compare
 from commands.evaluate import evaluate_markers
@@ -43,6 +44,7 @@ COMMANDS = (
     predict,
     keys,
     vocabulary,
+    audit,
 )
 for command in COMMANDS:
     main.add_command(command)

@@ -1,0 +1,1 @@
+"""The audit trail: before an answer leaves, a durable record of it exists."""

@@ -1,0 +1,137 @@
+"""The trail: an answer is handed to it, and may leave when it returns."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Protocol
+
+from service import log
+from service.audit.anchor import Anchor
+from service.audit.key import InputKey, read_key
+from service.audit.record import Entry
+from service.audit.settings import AuditSettings
+from service.audit.store import AuditUnavailable, Store, StoreFailed, open_store
+from service.audit.waiting import Ticket, Waiting
+from service.audit.writer import Writer
+from service.settings import Unusable
+
+TOO_LATE, CALLER_GONE = "audit_too_late", "caller_gone"  # why an answer in the chain never left
+
+
+class Trail(Protocol):
+    """What the service needs of a trail."""
+
+    @property
+    def problem(self) -> str | None:
+        """None, or a code: why nothing can be recorded now. For a readiness probe."""
+
+    def digest(self, sent: bytes) -> str:
+        """The keyed digest of a record's bytes as they were sent."""
+
+    async def record(self, entries: Sequence[Entry]) -> None:
+        """Return when a record of each entry is durable; all of them are recorded, or none.
+
+        Raises:
+            AuditUnavailable: they are not; the answers must not leave, and the caller answers 503.
+        """
+
+    def close(self) -> None:
+        """Record what waits, and let go of the store."""
+
+
+class AuditTrail:
+    """A trail in a store. Make it in the process that answers, after any fork: it has a thread of its own."""
+
+    def __init__(
+        self,
+        store: Store,
+        anchor: Anchor | None,
+        key: InputKey,
+        *,
+        made_by: str,
+        deadline_seconds: float = 2.0,
+        waiting: Waiting | None = None,
+    ) -> None:
+        self._key = key
+        self._deadline = deadline_seconds
+        self._waiting = waiting or Waiting()
+        self._writer = Writer(self._waiting, store, anchor, made_by)
+        self._writer.start()
+
+    @property
+    def problem(self) -> str | None:
+        """See `Trail`."""
+        return self._writer.problem
+
+    def digest(self, sent: bytes) -> str:
+        """See `Trail`."""
+        return self._key.digest(sent)
+
+    async def record(self, entries: Sequence[Entry]) -> None:
+        """See `Trail`. Takes no longer than the deadline.
+
+        If the task is cancelled (its caller is gone) or the deadline passes while the records are being
+        written, a record may stay of an answer that never left; another one that says so follows it.
+        """
+        if not entries:
+            return
+        ticket = Ticket(entries, asyncio.get_running_loop())
+        self._waiting.put(ticket)
+        timer = ticket.loop.call_later(self._deadline, self._expire, ticket)
+        try:
+            await ticket.future
+        except asyncio.CancelledError:
+            self._waiting.give_up(ticket, CALLER_GONE, even_durable=True)
+            raise
+        finally:
+            timer.cancel()
+
+    def close(self) -> None:
+        """See `Trail`. Takes no longer than the deadline, and a second."""
+        self._waiting.close()
+        self._writer.join(self._deadline)
+        self._writer.stop()
+        self._writer.join(1.0)
+
+    def _expire(self, ticket: Ticket) -> None:
+        given_up = self._waiting.give_up(ticket, TOO_LATE)
+        if given_up and not ticket.future.done():
+            ticket.future.set_exception(AuditUnavailable(self.problem or "TOO_LATE"))
+
+
+class NoTrail:
+    """No trail: answers leave unrecorded, because the settings say ``off``."""
+
+    problem = None
+
+    def digest(self, sent: bytes) -> str:  # noqa: ARG002
+        """Nothing."""
+        return ""
+
+    async def record(self, entries: Sequence[Entry]) -> None:
+        """Record nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def open_trail(settings: AuditSettings | None, *, made_by: str) -> Trail:
+    """The trail of these settings; ``None`` is ``off``, which the log says as a warning.
+
+    The store need not be reachable yet.
+
+    Raises:
+        Unusable: the key cannot be used, or the store's driver is not installed.
+    """
+    if settings is None:
+        log.write(logging.WARNING, "audit_off: answers leave without a record (TREGCAST_AUDIT=off)")
+        return NoTrail()
+    key = read_key(settings.key)
+    try:
+        store = open_store(settings.store)
+    except StoreFailed as error:
+        raise Unusable(f"TREGCAST_AUDIT: {error}") from None
+    anchor = None if settings.anchor is None else Anchor(settings.anchor)
+    return AuditTrail(store, anchor, key, made_by=made_by, deadline_seconds=settings.deadline_seconds)
