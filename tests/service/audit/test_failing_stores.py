@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from service.audit.anchor import Anchor
 from service.audit.store import AuditUnavailable, SqliteUri
 from service.audit.trail import AuditTrail
 from tests.service.audit.trails import (
@@ -182,6 +183,16 @@ def test_an_anchor_that_is_none(uri: SqliteUri, tmp_path: Path, spoilt: bytes) -
         assert unavailable(made, "b") == "NO_ANCHOR"
         anchor.write_bytes(kept)
         until(lambda: made.problem is None)
+        append(made, [entry("next")])
+    assert request_ids(uri) == ["first", "next"]
+
+
+def test_one_writer_at_a_time_has_the_anchor(uri: SqliteUri, tmp_path: Path) -> None:
+    """Whoever else writes waits for its lock, commit and checkpoint included."""
+    with trail(uri, tmp_path, DEADLINE) as made:
+        append(made, [entry("first")])
+        with Anchor(Path(f"{uri.path}.head")).held():
+            unavailable(made, "b")
         append(made, [entry("next")])
     assert request_ids(uri) == ["first", "next"]
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,10 +15,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from service.audit.key import make_key
 from service.audit.store import AuditUnavailable, PostgresUri, StoreFailed, open_reader
 from service.audit.verify import verify
 from tests.servers import await_ready, postgres_cluster, running
 from tests.service.audit.trails import (
+    ROOT,
     append,
     assert_verifies,
     entry,
@@ -117,6 +121,42 @@ def test_tampering(uri: PostgresUri, tmp_path: Path, statement: str, seq: int) -
 def test_a_database_without_a_trail_cannot_be_opened(uri: PostgresUri) -> None:
     with pytest.raises(StoreFailed, match="no tables of an audit store"), open_reader(uri) as reader:
         verify(reader)
+
+
+def test_a_role_that_can_only_add(uri: PostgresUri, tmp_path: Path) -> None:
+    """The tables made by hand, as docs/audit.md has them."""
+    found = re.search(r"```sql\n(.*?)```", (ROOT / "docs" / "audit.md").read_text("utf-8"), re.DOTALL)
+    assert found is not None
+    role = f"adder_{os.getpid()}"
+    statements = found[1].replace("TO tregcast;", f"TO {role};").split(";")[:-1]
+    execute(uri, f"CREATE ROLE {role} LOGIN", *statements)
+    with trail(PostgresUri(uri.uri.replace("//tregcast", f"//{role}")), tmp_path) as made:
+        append(made, [entry("a")])
+    assert request_ids(uri) == ["a"]
+    assert_verifies(uri, tmp_path)
+
+
+def test_a_driver_that_is_not_installed_is_said_at_the_start(tmp_path: Path) -> None:
+    code = """
+import sys
+sys.modules["psycopg"] = None
+from pathlib import Path
+from service.audit.settings import AuditSettings
+from service.audit.store import PostgresUri
+from service.audit.trail import open_trail
+from service.settings import Unusable
+try:
+    open_trail(AuditSettings(PostgresUri("postgresql://h/d"), Path(sys.argv[1]), None), made_by="tregcast 0.1.0")
+except Unusable as error:
+    print(error)
+"""
+    make_key(tmp_path / "key")
+    known = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code, str(tmp_path / "key")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=known)
+    assert done.stdout == (
+        "TREGCAST_AUDIT: PostgreSQL needs psycopg 3; pip install 'tregcast[postgres]', or set sqlite:///FILE\n"
+    )
 
 
 def test_neither_password_nor_row_is_in_an_error(uri: PostgresUri) -> None:
