@@ -16,31 +16,32 @@ from starlette.responses import Response
 from features.problem import Rejected
 from service import log
 from service.boundary import Boundary
-from service.held_pack import HeldPack
+from service.desk import Desk
 from service.json_response import PROBLEM_JSON, json_response
 from service.problem import ProblemDocument, Unanswered, method_not_allowed, not_found, other, rejected
-from service.rendered import Rendered
 from service.routes import routes
 
 
-def create_app(held: HeldPack[Rendered]) -> Starlette:
-    """The application that answers from ``held``, on every path of it with JSON, the page or a problem document.
+def create_app(desk: Desk) -> Starlette:
+    """The application: on every path of it JSON, the page or a problem document, from the pack that ``desk`` holds.
 
     While it runs, the pack is swapped when its path stands for another one.
     """
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        held = desk.held
         gc.collect()
         gc.freeze()  # what is loaded by now stays: no collection walks it again
         log.write(logging.INFO, "started", pack=held.current.pack.id)
         held.start()
         yield
         held.stop()
+        desk.close()
         log.write(logging.INFO, "stopped", pack=held.current.pack.id)
 
     app = Starlette(
-        routes=routes(held),
+        routes=routes(desk),
         middleware=[Middleware(Boundary)],
         exception_handlers={Rejected: _on_rejected, Unanswered: _on_unanswered, HTTPException: _on_http},
         lifespan=lifespan,

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
+from importlib.metadata import version
 from typing import NoReturn, cast
 
 # BentoML reads this once, and its command has done so by now: no word of a hospital's machine leaves it.
@@ -19,10 +21,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from model.pack import Refused
 from service import log
+from service.access.access import Access
 from service.app import create_app
+from service.audit.trail import open_trail
+from service.configuration import Configuration, read_configuration
+from service.desk import Desk
 from service.held_pack import HeldPack
 from service.rendered import Rendered, rendered
-from service.settings import HOST, PORT, Settings, Unusable, read_settings
+from service.settings import HOST, PORT, Settings, Unusable
 
 usage_stats.do_not_track.cache_clear()
 
@@ -45,39 +51,58 @@ class Front:
 class OneAppService(bentoml.Service):  # type: ignore[misc]
     """A BentoML service whose application is ours.
 
-    ``settings`` are those of the environment unless they are set before `to_asgi` is called.
+    The ``configuration`` is that of the environment unless it is set before `to_asgi` is called.
     """
 
-    settings: Settings | None = None
+    configuration: Configuration | None = None
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         """The application of one worker: loads the pack, and ends the process if the pack is refused."""
         log.configure()
-        app = create_app(open_pack(self.settings))
+        app = create_app(open_desk(self.configuration))
         self.mount_apps.clear()
         self.mount_asgi_app(app, path="/")
         return Front(app, super().to_asgi(is_main))
 
 
-def open_pack(settings: Settings | None = None) -> HeldPack[Rendered]:
-    """The verified pack of these settings, or else of the environment's, held and not yet watched.
+def open_desk(configuration: Configuration | None = None) -> Desk:
+    """All that a worker answers with, by this configuration or else the environment's.
 
     Raises:
         SystemExit: 2 where the settings cannot be used, 3 where the pack is refused; stderr says why.
     """
+    known = configuration or _read(os.environ)
+    held = open_pack(known.serving)
     try:
-        known = settings or read_settings(os.environ)
+        trail = open_trail(known.audit, made_by=f"tregcast {version('tregcast')}")
+        return Desk(held, Access(known.access), trail)
     except Unusable as error:
-        _end(UNUSABLE, str(error))
+        end(UNUSABLE, str(error))
+
+
+def _read(environment: Mapping[str, str]) -> Configuration:
+    try:
+        return read_configuration(environment)
+    except Unusable as error:
+        end(UNUSABLE, str(error))
+
+
+def open_pack(known: Settings) -> HeldPack[Rendered]:
+    """The verified pack of these settings, held and not yet watched.
+
+    Raises:
+        SystemExit: 3 where the pack is refused; stderr says why.
+    """
     if not known.pack.is_dir():
-        _end(REFUSED, f"there is no pack in {known.pack}; `tregcast pull` places one, or set TREGCAST_PACK")
+        end(REFUSED, f"there is no pack in {known.pack}; `tregcast pull` places one, or set TREGCAST_PACK")
     try:
         return HeldPack(known.pack, rendered, pack_id=known.pack_id)
     except Refused as error:
-        _end(REFUSED, f"the pack in {known.pack} is refused: {error}")
+        end(REFUSED, f"the pack in {known.pack} is refused: {error}")
 
 
-def _end(code: int, words: str) -> NoReturn:
+def end(code: int, words: str) -> NoReturn:
+    """Say on stderr why the service does not start, and end the process."""
     print(f"Tregcast does not start: {words}", file=sys.stderr, flush=True)
     raise SystemExit(code)
 
@@ -98,15 +123,15 @@ class Tregcast:
     @staticmethod
     def verify() -> None:
         """Refuse a bad pack in the parent process of ``bentoml serve``, which else respawns workers for ever."""
-        open_pack()
+        open_pack(_read(os.environ).serving)
 
 
-def application(settings: Settings) -> ASGIApp:
-    """The application of `Tregcast` with these settings, as BentoML's own workers build it from the environment.
+def application(configuration: Configuration) -> ASGIApp:
+    """The application of `Tregcast` with this configuration; BentoML's own workers take that of the environment.
 
     Raises:
-        SystemExit: as `open_pack` does.
+        SystemExit: as `open_desk` does.
     """
     service = cast(OneAppService, Tregcast)
-    service.settings = settings
+    service.configuration = configuration
     return service.to_asgi(is_main=True)

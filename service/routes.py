@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from features.parse import parse_record
-from features.strict_json import loads
+from features.problem import Rejected
 from features.today import latest_date
-from model.answer import Answer, render
-from model.predictor import Predictor
-from service.body import read_body
+from service.access.scope import Scope
+from service.answering import Replies, rejection, reply_to_batch, reply_to_record, reply_to_whatif
+from service.body import MOST_BATCH_BYTES, MOST_BYTES, read_body
+from service.desk import SECONDS_TO_RETRY, Desk
 from service.documents import vocabulary_document
 from service.held_pack import HeldPack
 from service.json_response import JSON, json_bytes, json_response
 from service.page import CONTENT_SECURITY_POLICY
+from service.problem import Unanswered, unavailable
 from service.rendered import Rendered
 from service.schema import record_schema
 
@@ -26,46 +27,53 @@ Handler = Callable[[Request], Awaitable[Response]]
 Held = HeldPack[Rendered]
 
 
-def routes(held: Held) -> list[Route]:
+def routes(desk: Desk) -> list[Route]:
     """The routes of a service that answers from the pack that is held at the moment of each request."""
+    held = desk.held
     page = _page(held)
+    record = _answered(desk, "predict", MOST_BYTES, reply_to_record)
+    batch = _answered(desk, "batch", MOST_BATCH_BYTES, reply_to_batch)
+    whatif = _answered(desk, "predict", MOST_BYTES, reply_to_whatif)
     return [
-        Route("/v1/predict", _predict(held), methods=["POST"]),
+        Route("/v1/predict", record, methods=["POST"]),
+        Route("/v1/predict/batch", batch, methods=["POST"]),
+        Route("/v1/whatif", whatif, methods=["POST"]),
         Route("/v1/model", _rendered(held, lambda made: made.model)),
         Route("/v1/vocabulary", _fixed(vocabulary_document())),
         Route("/v1/schema", _fixed(record_schema(), "application/schema+json")),
         Route("/openapi.json", _rendered(held, lambda made: made.openapi)),
         Route("/livez", _fixed({"status": "alive"})),
-        Route("/readyz", _ready(held)),
+        Route("/readyz", _ready(desk)),
         Route("/", page),
         Route("/docs", page),
     ]
 
 
-def answer_body(predictor: Predictor, body: bytes, *, today: date) -> Answer:
-    """The answer to one record as it was sent.
+def _answered(desk: Desk, scope: Scope, most_bytes: int, replies: Replies) -> Handler:
+    """Who asks, what they sent, the answer, its record; and only then the answer leaves."""
 
-    Raises:
-        Rejected: with every problem of the record.
-    """
-    return predictor.predict(parse_record(loads(body), today=today))
+    async def answer(request: Request) -> Response:
+        caller = desk.admit(request, scope)
+        body = await read_body(request, most_bytes)
+        predictor = desk.held.current.pack.predictor
+        try:
+            reply = await replies(predictor, body, latest_date(datetime.now(UTC)))
+        except Rejected as error:
+            await desk.keep(request, caller, predictor.pack.id, body, [rejection(error)])
+            raise
+        await desk.keep(request, caller, predictor.pack.id, body, reply.kept)
+        return Response(reply.content, media_type=JSON)
+
+    return answer
 
 
-def _predict(held: Held) -> Handler:
-    async def predict(request: Request) -> Response:
-        body = await read_body(request)
-        predictor = held.current.pack.predictor
-        answer = answer_body(predictor, body, today=latest_date(datetime.now(UTC)))
-        return json_response(render(answer))
-
-    return predict
-
-
-def _ready(held: Held) -> Handler:
+def _ready(desk: Desk) -> Handler:
     async def ready(_: Request) -> Response:
-        problem = held.problem
+        if desk.trail.problem is not None:
+            raise Unanswered(unavailable("cannot record answers at the moment, so it gives none", SECONDS_TO_RETRY))
+        problem = desk.held.problem
         why = {} if problem is None else {"problem": problem}
-        return json_response({"status": "ready", "pack": held.current.pack.id, **why})
+        return json_response({"status": "ready", "pack": desk.held.current.pack.id, **why})
 
     return ready
 

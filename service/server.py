@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import socket
-import sys
 from pathlib import Path
 
 import uvicorn
 
-from service.bento import application
+from service.access.settings import refuse_open
+from service.bento import UNUSABLE, application, end
+from service.configuration import read_configuration
 from service.protocol import BoundedProtocol
-from service.settings import Settings
+from service.settings import Settings, Unusable
 
 CANNOT_LISTEN = 1  # exit code
 SECONDS_TO_FINISH = 10  # requests in flight, after SIGTERM
@@ -27,9 +29,16 @@ def serve(pack_folder: Path, host: str, port: int, *, pack_id: str | None = None
         pack_id: the id that the pack must have, where it is known.
 
     Raises:
-        SystemExit: 3 where the pack is refused, 1 where the address cannot be listened on; stderr says why.
+        SystemExit: 2 where the environment's settings cannot be used, or nobody is asked who they are and the
+            address is not a loopback one; 3 where the pack is refused; 1 where the address cannot be listened on;
+            stderr says why.
     """
-    app = application(Settings(pack_folder, pack_id))
+    try:
+        configuration = read_configuration(os.environ, Settings(pack_folder, pack_id))
+        refuse_open(host, configuration.access)
+    except Unusable as error:
+        end(UNUSABLE, str(error))
+    app = application(configuration)
     listener = _listen(host, port)
     config = uvicorn.Config(
         app,
@@ -63,8 +72,7 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server(address[:2], family=family, backlog=2048)
     except OSError as error:
         words = f"cannot listen on {host} port {port}: {error.strerror or error}"
-        print(f"Tregcast does not start: {words}", file=sys.stderr, flush=True)
-        raise SystemExit(CANNOT_LISTEN) from None
+        end(CANNOT_LISTEN, words)
 
 
 def _address(listener: socket.socket) -> str:

@@ -79,7 +79,7 @@ def refuse_open(host: str, settings: AccessSettings) -> None:
     service.settings.Unusable: TREGCAST_AUTH is off and '0.0.0.0' is not a loopback address: whoever reaches it \
 would be answered; set TREGCAST_AUTH to keys, bearer or keys+bearer, or listen on 127.0.0.1
     """
-    if settings.auth == "off" and not _is_loopback(host):
+    if settings.auth == "off" and not is_loopback(host):
         raise Unusable(
             f"TREGCAST_AUTH is off and {host!r} is not a loopback address: whoever reaches it would be "
             "answered; set TREGCAST_AUTH to keys, bearer or keys+bearer, or listen on 127.0.0.1"
@@ -127,7 +127,7 @@ def _is_https(address: str) -> bool:
     return address.startswith(HTTPS) and bool(parts.hostname) and bare and port_is_possible
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     """Whether it is an address of this machine alone. Of names only ``localhost`` is believed, and looked up."""
     try:
         if host == "localhost":

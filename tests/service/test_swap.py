@@ -21,7 +21,7 @@ import pytest
 from model.answer import render
 from model.pack import Pack
 from service.json_response import json_bytes
-from service.routes import answer_body
+from service.answering import answer_body
 from tests.service.folders import point, spoilt
 
 CONNECTIONS = 8

@@ -1,0 +1,84 @@
+"""From the bytes of a request to the bytes of its answer, and what is to be recorded of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import date
+
+from features.parse import parse_record
+from features.problem import Rejected
+from features.strict_json import loads
+from model.answer import Abstention, Answer, outcome, render
+from model.predictor import Predictor
+from service.audit.record import Outcome
+from service.batch import answer_batch, read_batch, render_batch
+from service.desk import Kept
+from service.json_response import json_bytes
+from service.whatif import answer_whatif, parse_whatif
+
+OUTCOME: dict[str, Outcome] = {
+    "prediction": "prediction",
+    "prediction_with_cautions": "prediction_with_cautions",
+    "abstained": "abstained",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What leaves, and what is recorded of it before."""
+
+    content: bytes
+    kept: tuple[Kept, ...]
+
+
+Replies = Callable[[Predictor, bytes, date], Awaitable[Reply]]
+"""How a body is answered, given the day that no visit may be after. Raises `Rejected`."""
+
+
+def answer_body(predictor: Predictor, body: bytes, *, today: date) -> Answer:
+    """The answer to one record as it was sent.
+
+    Raises:
+        Rejected: with every problem of the record.
+    """
+    return predictor.predict(parse_record(loads(body), today=today))
+
+
+async def reply_to_record(predictor: Predictor, body: bytes, today: date) -> Reply:
+    """One record: its answer."""
+    answer = answer_body(predictor, body, today=today)
+    content = json_bytes(render(answer))
+    return Reply(content, (_kept(answer, content),))
+
+
+async def reply_to_batch(predictor: Predictor, body: bytes, today: date) -> Reply:
+    """Many records: an answer each, and a record of each."""
+    items = read_batch(body)
+    answers = await answer_batch(predictor, items, today=today)
+    pack = {"id": predictor.pack.id, "name": predictor.pack.name, "made_by": predictor.pack.made_by}
+    rendered = render_batch(items, answers, pack, predictor.statement)
+    kept = tuple(
+        rejection(answer, at) if isinstance(answer, Rejected) else _kept(answer, json_bytes(render(answer)), at)
+        for at, answer in enumerate(answers)
+    )
+    return Reply(json_bytes(rendered), kept)
+
+
+async def reply_to_whatif(predictor: Predictor, body: bytes, today: date) -> Reply:
+    """One record and values to try: its answer and the curves."""
+    asked = parse_whatif(loads(body), today=today)
+    content = json_bytes(await answer_whatif(predictor, asked))
+    as_it_is = predictor.predict(asked.record)
+    return Reply(content, (_kept(as_it_is, content),))
+
+
+def rejection(error: Rejected, position: int | None = None) -> Kept:
+    """What is recorded of a rejection: its codes, never a value."""
+    codes = tuple(dict.fromkeys(problem.code for problem in error.problems))
+    return Kept("rejected", codes, position=position)
+
+
+def _kept(answer: Answer, content: bytes, position: int | None = None) -> Kept:
+    said = answer.reasons if isinstance(answer, Abstention) else answer.cautions
+    return Kept(OUTCOME[outcome(answer)], tuple(each.code for each in said), content, position)

@@ -1,0 +1,63 @@
+"""All settings of a worker together: which pack, who may call, where answers are recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from service.access.settings import AccessSettings, read_access_settings
+from service.audit.settings import AuditSettings, read_audit_settings
+from service.settings import Settings, Unusable, read_settings
+
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What a worker is told, read once. Without more it answers anybody on this machine, and records nothing."""
+
+    serving: Settings = field(default_factory=Settings)
+    access: AccessSettings = field(default_factory=AccessSettings)
+    audit: AuditSettings | None = None
+
+
+def read_configuration(environment: Mapping[str, str], serving: Settings | None = None) -> Configuration:
+    """The configuration of an environment.
+
+    Where callers are asked who they are, whether answers are recorded has to be said too (``TREGCAST_AUDIT``);
+    where they are not, only this machine is answered, and recording nothing is the default.
+
+    Args:
+        environment: the variables.
+        serving: which pack, where that is known from elsewhere.
+
+    Raises:
+        Unusable: naming every variable that cannot be used.
+
+    >>> read_configuration({}) == Configuration()
+    True
+    >>> read_configuration({"TREGCAST_AUTH": "keys", "TREGCAST_KEYS": "keys.db"})
+    Traceback (most recent call last):
+    service.settings.Unusable: TREGCAST_AUDIT is not set; set sqlite:///FILE, postgresql://... or off
+    """
+    wrong: list[str] = []
+    if serving is None:
+        serving = _read(read_settings, environment, wrong)
+    access = _read(read_access_settings, environment, wrong)
+    audit = None
+    if "TREGCAST_AUDIT" in environment or environment.get("TREGCAST_AUTH", "off") != "off":
+        audit = _read(read_audit_settings, environment, wrong)
+    if wrong or serving is None or access is None:
+        raise Unusable("\n".join(wrong))
+    return Configuration(serving, access, audit)
+
+
+def _read(
+    read: Callable[[Mapping[str, str]], Part], environment: Mapping[str, str], wrong: list[str]
+) -> Part | None:
+    try:
+        return read(environment)
+    except Unusable as error:
+        wrong.append(str(error))
+        return None

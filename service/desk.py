@@ -1,0 +1,81 @@
+"""What stands between a request and an answer that leaves: who asks, which pack answers, and the record of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from service.access.access import Access
+from service.access.caller import Caller
+from service.access.credential import authorization
+from service.access.scope import Scope
+from service.access.settings import is_loopback
+from service.audit.record import Caller as Recorded
+from service.audit.record import Entry, Outcome
+from service.audit.store import AuditUnavailable
+from service.audit.trail import Trail
+from service.held_pack import HeldPack
+from service.problem import Unanswered, unavailable
+from service.rendered import Rendered
+
+SECONDS_TO_RETRY = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is recorded of one answer: its outcome, codes without values, and what leaves of it."""
+
+    outcome: Outcome
+    codes: tuple[str, ...] = ()
+    output: bytes | None = None
+    position: int | None = None  # in a batch
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Of one worker."""
+
+    held: HeldPack[Rendered]
+    access: Access
+    trail: Trail
+
+    def admit(self, request: Request, scope: Scope) -> Caller:
+        """Who asks, if they may.
+
+        Raises:
+            Unanswered: 401, 403, 429, or 503 where nobody can be known; see `Access.admit`. Callers that are not
+                asked who they are are answered only where they came to a loopback address, whatever server listens.
+        """
+        caller = self.access.admit(authorization(request.scope["headers"]), scope, time.time())
+        if caller.kind == "open":
+            server = request.scope.get("server")
+            if server is None or not is_loopback(str(server[0])):
+                reason = "answers only this machine, because TREGCAST_AUTH is off"
+                raise Unanswered(unavailable(reason, SECONDS_TO_RETRY))
+        return caller
+
+    async def keep(self, request: Request, caller: Caller, pack_id: str, sent: bytes, kept: Sequence[Kept]) -> None:
+        """Return when all of it is recorded; nothing leaves before.
+
+        Raises:
+            Unanswered: 503, it cannot be recorded.
+        """
+        digest = self.trail.digest(sent)
+        request_id, who = request.state.request_id, Recorded(caller.id, caller.kind)
+        entries = [
+            Entry(request_id, who, pack_id, digest, each.outcome, each.codes, each.output, each.position)
+            for each in kept
+        ]
+        try:
+            await self.trail.record(entries)
+        except AuditUnavailable:
+            reason = "cannot record answers at the moment, so it gives none"
+            raise Unanswered(unavailable(reason, SECONDS_TO_RETRY)) from None
+
+    def close(self) -> None:
+        """Let go of stores and threads; what waits is recorded first."""
+        self.trail.close()
+        self.access.close()
