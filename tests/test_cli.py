@@ -39,6 +39,15 @@ COMMANDS = [
     ["rollback"],
     ["lineage"],
     ["pull"],
+    ["evaluate"],
+    ["keys"],
+    ["keys", "add"],
+    ["keys", "list"],
+    ["keys", "revoke"],
+    ["audit"],
+    ["audit", "verify"],
+    ["audit", "show"],
+    ["audit", "key"],
     ["report"],
     ["serve"],
     ["predict"],
@@ -72,7 +81,10 @@ def test_help(command: list[str]) -> None:
 
 def test_every_command_is_listed() -> None:
     text = run("--help").stdout
-    assert all(f"\n  {name} " in text for name in ("cohort", "predict", "pull", "serve", "train", "vocabulary"))
+    assert all(
+        f"\n  {name} " in text
+        for name in ("audit", "cohort", "keys", "predict", "pull", "serve", "train", "vocabulary")
+    )
 
 
 def test_version() -> None:

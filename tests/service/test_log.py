@@ -42,6 +42,12 @@ def send_canaries(client: httpx.Client, record: dict[str, Any]) -> list[int]:
         ),
         client.post("/v1/predict", json={**marked, "visits": [{**marked["visits"][-1], "measurements": {}}]}),
         client.post("/v1/predict", json=wrong),
+        client.post("/v1/predict/batch", json={"records": [marked, wrong, TEXT, {TEXT: NUMBER}]}),
+        client.post("/v1/predict/batch", content=f'{{"records": {{"{TEXT}": {NUMBER}}}}}', headers=JSON),
+        client.post("/v1/whatif", json={"record": wrong, "vary": {TEXT: {"values": [NUMBER], "unit": TEXT}}}),
+        client.post(
+            "/v1/whatif", json={"record": marked, "vary": {"nfl": {"values": [MEASURED], "unit": "pg/mL"}}}
+        ),
         client.post("/v1/predict", json={TEXT: NUMBER, "sex": TEXT}),
         client.post("/v1/predict", content=f'{{"{TEXT}": {NUMBER}, "{TEXT}": {NUMBER}}}', headers=JSON),
         client.post("/v1/predict", content=f'{{"{TEXT}": {NUMBER}', headers=JSON),
@@ -84,7 +90,7 @@ def test_each_line_is_json_of_known_fields(client: httpx.Client, server: Any, pa
     written = server.written_until(response.headers["x-request-id"])
     lines = [json.loads(line) for line in written.splitlines() if not line.startswith("Tregcast is ready")]
     assert all(set(line) <= ALLOWED for line in lines)
-    assert (lines[0]["event"], lines[0]["pack"]) == ("started", pack.id)
+    assert (lines[1]["event"], lines[1]["pack"]) == ("started", pack.id)
     line = next(line for line in lines if line.get("request_id") == response.headers["x-request-id"])
     assert (line["method"], line["route"], line["status"]) == ("POST", "/v1/predict", 422)
     assert 0 < line["duration_ms"] < 1000

@@ -20,8 +20,8 @@ import pytest
 
 from model.answer import render
 from model.pack import Pack
-from service.json_response import json_bytes
 from service.answering import answer_body
+from service.json_response import json_bytes
 from tests.service.folders import point, spoilt
 
 CONNECTIONS = 8
