@@ -126,7 +126,7 @@ def open_trail(settings: AuditSettings | None, *, made_by: str) -> Trail:
         Unusable: the key cannot be used, or the store's driver is not installed.
     """
     if settings is None:
-        log.write(logging.WARNING, "audit_off: answers leave without a record (TREGCAST_AUDIT=off)")
+        log.write(logging.WARNING, "audit_off")  # answers leave without a record
         return NoTrail()
     key = read_key(settings.key)
     try:

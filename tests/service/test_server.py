@@ -72,7 +72,7 @@ def test_it_says_when_it_is_ready_and_stops_in_order(launcher: Any, pack_folder:
     assert process.wait(15) in (0, -signal.SIGTERM)
     assert time.monotonic() - started < 5
     events = [json.loads(line)["event"] for line in output.read_text("utf-8").splitlines() if line.startswith("{")]
-    assert events[0].startswith("audit_off")
+    assert events[0] == "audit_off"
     assert events[1] == "started"
     assert events[-1] == "stopped"
 
