@@ -67,6 +67,87 @@ ABSTENTION: Json = {
     ),
 }
 
+_ALONE = {"pack", "statement"}  # stand once in a batch
+
+
+def _in_a_batch(schema: Json) -> Json:
+    """The schema of an answer without what stands once beside all of them."""
+    properties = schema["properties"]
+    assert isinstance(properties, dict)
+    return {"title": schema["title"], **_object(**{k: v for k, v in properties.items() if k not in _ALONE})}
+
+
+_PROBLEM_ITEM = _object(
+    code=TEXT,
+    field=TEXT,
+    value={"type": ["string", "null"], "description": "What was sent."},
+    rule=TEXT,
+    remedy=TEXT,
+    message=TEXT,
+)
+
+BATCH: Json = {
+    "title": "An answer for each record, in the order in which they were sent",
+    **_object(
+        pack=PACK,
+        statement=TEXT,
+        counts=_object(
+            **{name: {"type": "integer", "minimum": 0} for name in ("prediction", "prediction_with_cautions")},
+            **{name: {"type": "integer", "minimum": 0} for name in ("abstained", "rejected")},
+        ),
+        answers=_list(
+            {
+                "oneOf": [
+                    _in_a_batch(PREDICTION),
+                    _in_a_batch(ABSTENTION),
+                    {
+                        "title": "A record that is not valid",
+                        **_object(
+                            outcome={"const": "rejected"},
+                            reference=TEXT_OR_NULL,
+                            problems={**_list(_PROBLEM_ITEM), "minItems": 1},
+                        ),
+                    },
+                ]
+            }
+        ),
+    ),
+}
+
+_POINT: Json = {
+    "type": "object",
+    "required": ["value", "outcome"],
+    "properties": {
+        "value": NUMBER,
+        "outcome": {"enum": ["prediction", "prediction_with_cautions", "abstained", "rejected"]},
+        "progression_rate": NUMBER,
+        "prediction_interval": _object(coverage=SHARE, lower=NUMBER, upper=NUMBER),
+        "band_probabilities": _object(slow=SHARE, intermediate=SHARE, fast=SHARE),
+        "cautions": _list(_object(code=TEXT, features=_list(TEXT), words=TEXT)),
+        "reasons": _list(_object(code=TEXT, words=TEXT)),
+        "problems": _list(_PROBLEM_ITEM),
+    },
+    "additionalProperties": False,
+}
+
+WHATIF: Json = {
+    "title": "What the model says of other values: associations in the training cohort, not effects of treatment",
+    **_object(
+        label=TEXT,
+        as_it_is={"oneOf": [PREDICTION, ABSTENTION]},
+        curves=_list(
+            _object(
+                quantity=TEXT,
+                label=TEXT,
+                unit=TEXT,
+                direction={"enum": ["never slower as it rises", "never faster as it rises", "free"]},
+                known_to_the_model={"type": "boolean"},
+                points=_list(_POINT),
+            )
+        ),
+    ),
+}
+
 PROBLEM: Json = {
     "title": "Why a request was not answered (RFC 9457)",
     **_object(
@@ -75,15 +156,6 @@ PROBLEM: Json = {
         status={"type": "integer"},
         detail=TEXT,
         instance={"type": "string", "description": "urn:tregcast:request: and the id in x-request-id"},
-        problems=_list(
-            _object(
-                code=TEXT,
-                field=TEXT,
-                value={"type": ["string", "null"], "description": "What was sent."},
-                rule=TEXT,
-                remedy=TEXT,
-                message=TEXT,
-            )
-        ),
+        problems=_list(_PROBLEM_ITEM),
     ),
 }

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from model.pack import Pack
-from service.answer_schema import ABSTENTION, PREDICTION, PROBLEM
-from service.body import MOST_BYTES
+from service.answer_schema import ABSTENTION, BATCH, PREDICTION, PROBLEM, WHATIF
+from service.batch import MOST_RECORDS
+from service.body import MOST_BATCH_BYTES, MOST_BYTES, SECONDS_TO_SEND
 from service.example import Examples
 from service.json_response import JSON, PROBLEM_JSON
-from service.problem import ProblemDocument, internal_error, too_large, unsupported_media_type
+from service.problem import (
+    ProblemDocument,
+    forbidden,
+    internal_error,
+    too_large,
+    too_many_requests,
+    too_slow,
+    unauthenticated,
+    unavailable,
+    unsupported_media_type,
+)
 from service.schema import record_schema
+from service.whatif import whatif_schema
 
 Json = dict[str, object]
 EXAMPLE_REQUEST_ID = "0123456789abcdef"
@@ -29,6 +41,8 @@ def openapi_document(pack: Pack, examples: Examples) -> Json:
         "servers": [{"url": "/"}],
         "paths": {
             "/v1/predict": {"post": _predict(examples)},
+            "/v1/predict/batch": {"post": _batch(examples)},
+            "/v1/whatif": {"post": _whatif(examples)},
             "/v1/model": {"get": _get("model", "Which pack answers, made from what, how good, for what")},
             "/v1/vocabulary": {"get": _get("vocabulary", "Every quantity and category that a record may hold")},
             "/v1/schema": {
@@ -42,10 +56,33 @@ def openapi_document(pack: Pack, examples: Examples) -> Json:
         "components": {
             "schemas": {
                 "Record": record_schema(),
+                "Records": records_schema(),
+                "WhatIfQuestion": whatif_schema(),
                 "Prediction": PREDICTION,
                 "Abstention": ABSTENTION,
+                "Batch": BATCH,
+                "WhatIf": WHATIF,
                 "Problem": PROBLEM,
-            }
+            },
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A key of this service, or a token of the hospital's issuer",
+                }
+            },
+        },
+    }
+
+
+def records_schema() -> Json:
+    """The schema of what ``/v1/predict/batch`` takes."""
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["records"],
+        "properties": {
+            "records": {"type": "array", "minItems": 1, "maxItems": MOST_RECORDS, "items": _ref("Record")}
         },
     }
 
@@ -73,15 +110,60 @@ def _predict(examples: Examples) -> Json:
                 "headers": _HEADERS,
                 "content": {JSON: {"schema": answered, "examples": answers}},
             },
-            **_problems(
-                examples.malformation,
-                too_large(MOST_BYTES),
-                unsupported_media_type(),
-                examples.rejection,
-                internal_error(),
-            ),
+            **_refusals(examples, "predict", MOST_BYTES),
         },
+        "security": _SECURITY,
     }
+
+
+def _batch(examples: Examples) -> Json:
+    sent: Json = {"records": [examples.brief.record, examples.rejected_record]}
+    return _post(
+        "predict_batch",
+        f"Predict for up to {MOST_RECORDS:,} records; a bad one spoils no other",
+        ("Records", _example("One record that is valid and one that is not", sent)),
+        "Batch",
+        _refusals(examples, "batch", MOST_BATCH_BYTES),
+    )
+
+
+def _whatif(examples: Examples) -> Json:
+    vary: Json = {"nfl": {"from": 20, "to": 120, "steps": 3, "unit": "pg/mL"}}
+    return _post(
+        "whatif",
+        "What the model says of other values of up to five quantities at the index visit",
+        ("WhatIfQuestion", _example("Three values of NfL", {"record": examples.brief.record, "vary": vary})),
+        "WhatIf",
+        _refusals(examples, "predict", MOST_BYTES),
+    )
+
+
+def _post(name: str, summary: str, sent: tuple[str, Json], answer: str, refusals: Json) -> Json:
+    schema, example = sent
+    content = {JSON: {"schema": _ref(schema), "examples": {"example": example}}}
+    told: Json = {"description": summary, "headers": _HEADERS, "content": {JSON: {"schema": _ref(answer)}}}
+    return {
+        "operationId": name,
+        "summary": summary,
+        "requestBody": {"required": True, "content": content},
+        "responses": {"200": told, **refusals},
+        "security": _SECURITY,
+    }
+
+
+def _refusals(examples: Examples, scope: str, most_bytes: int) -> Json:
+    return _problems(
+        examples.malformation,
+        unauthenticated(),
+        forbidden(scope),
+        too_slow("body", SECONDS_TO_SEND),
+        too_large(most_bytes),
+        unsupported_media_type(),
+        examples.rejection,
+        too_many_requests(1),
+        internal_error(),
+        unavailable("cannot record answers at the moment, so it gives none", 5),
+    )
 
 
 def _get(name: str, summary: str, media_type: str = JSON) -> Json:
@@ -107,6 +189,7 @@ def _ref(name: str) -> Json:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+_SECURITY: list[Json] = [{}, {"bearer": []}]  # nobody is asked where TREGCAST_AUTH is off, on this machine alone
 _HEADERS: Json = {
     "x-request-id": {"description": "The id of this request, as in the log", "schema": {"type": "string"}},
     "cache-control": {"description": "Always no-store", "schema": {"const": "no-store"}},

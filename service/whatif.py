@@ -141,6 +141,39 @@ def _range(low: object, high: object, steps: object) -> list[float] | None:
 _SHAPE = 'send {"record": {...}, "vary": {"nfl": {"from": 20, "to": 120, "steps": 11, "unit": "pg/mL"}}}'
 
 
+def whatif_schema() -> dict[str, object]:
+    """The JSON schema of what ``/v1/whatif`` takes, as far as a schema can say it."""
+    number = {"type": "number"}
+    varied = {
+        "type": "object",
+        "properties": {
+            "values": {"type": "array", "minItems": 1, "maxItems": MOST_VALUES, "items": number},
+            "from": number,
+            "to": number,
+            "steps": {"type": "integer", "minimum": 2, "maximum": MOST_VALUES},
+            "unit": {"type": "string", "description": "UCUM code. Required, never guessed."},
+        },
+        "required": ["unit"],
+        "oneOf": [{"required": ["values"]}, {"required": ["from", "to", "steps"]}],
+    }
+    names = [name for name, quantity in vocabulary().quantities.items() if quantity.level == "visit"]
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(KEYS),
+        "properties": {
+            "record": {"$ref": "#/components/schemas/Record"},
+            "vary": {
+                "type": "object",
+                "minProperties": 1,
+                "maxProperties": MOST_QUANTITIES,
+                "propertyNames": {"enum": names},
+                "additionalProperties": varied,
+            },
+        },
+    }
+
+
 async def answer_whatif(predictor: Predictor, asked: WhatIf) -> dict[str, object]:
     """The JSON object: the answer to the record as it is, and a curve a quantity; others are served meanwhile."""
     curves = []

@@ -221,6 +221,19 @@ def test_openapi_examples_are_true(client: httpx.Client, pack: Pack) -> None:
             assert answer["pack"]["id"] == pack.id
 
 
+@pytest.mark.parametrize("path", ["/v1/predict/batch", "/v1/whatif"])
+def test_what_is_sent_and_answered_elsewhere_is_of_its_schema(client: httpx.Client, path: str) -> None:
+    document = client.get("/openapi.json").json()
+    post = document["paths"][path]["post"]
+    body = post["requestBody"]["content"]["application/json"]
+    answers = post["responses"]["200"]["content"]["application/json"]
+    for example in body["examples"].values():
+        response = client.post(path, json=example["value"])
+        assert response.status_code == 200
+        assert list(faults(answers["schema"], response.json(), document)) == []
+    assert list(faults(body["schema"], {}, document))
+
+
 def test_openapi_problem_examples_are_true(client: httpx.Client, pack: Pack) -> None:
     examples = make_examples(pack)
     record = examples.brief.record
@@ -234,7 +247,11 @@ def test_openapi_problem_examples_are_true(client: httpx.Client, pack: Pack) -> 
     assert accepted(record)
     document = client.get("/openapi.json").json()
     responses = document["paths"]["/v1/predict"]["post"]["responses"]
-    assert set(responses) == {"200", "500", *sent}
+    tried_elsewhere = {"401", "403", "408", "429", "503"}  # tests/service/access, test_bounds.py, test_desk.py
+    assert set(responses) == {"200", "500", *sent, *tried_elsewhere}
+    for status in tried_elsewhere:
+        (example,) = responses[status]["content"]["application/problem+json"]["examples"].values()
+        assert list(faults(PROBLEM, example["value"], None)) == []
     for status, response in sent.items():
         content = responses[status]["content"]["application/problem+json"]
         (example,) = content["examples"].values()
