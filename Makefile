@@ -7,7 +7,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := True
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo proact test fast lint serve mlflow-ui lock clean
+.PHONY: help setup demo proact test fast lint bench serve mlflow-ui lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,11 @@ lint: $(READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+PACK ?= mlruns/packs/als-progression@champion
+bench: $(READY) ## the service beside a bare frame and BentoML's own endpoint, from one pack: make bench PACK=folder
+	@$(BIN)/python benchmarks/one_record.py $(PACK)
+	@$(BIN)/python benchmarks/serving.py $(PACK)
 
 serve: $(READY) ## serve the champion of the local registry on 127.0.0.1:3000
 	@$(BIN)/tregcast serve
