@@ -16,6 +16,7 @@ from sklearn.utils.validation import (
     check_is_fitted,
     validate_data,
 )
+from threadpoolctl import threadpool_limits
 
 from model.blend import Columns, Sample
 from model.boosting import BoosterSettings
@@ -146,7 +147,8 @@ class ProgressionRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         )
         everything = Sample(X, y, weight, grouped_folds(groups, self.n_folds, seed), np.ones(len(y), np.bool_))
         samples = samples_of(everything, groups, columns)
-        learnt = [learn_situation(sample, settings, columns, seed=seed) for sample in samples]
+        with threadpool_limits(1, user_api="blas"):  # folds are fitted side by side: more would get in their way
+            learnt = [learn_situation(sample, settings, columns, seed=seed) for sample in samples]
         history = columns.history if len(learnt) > 1 else ()
         score = None
         if self.score_range is not None:
