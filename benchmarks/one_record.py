@@ -22,12 +22,14 @@ from time import perf_counter_ns
 
 import numpy as np
 
-from features.derive import derive
+from features.derive import derive, derive_from, readings_of
 from features.parse import parse_record
 from features.strict_json import loads
 from features.today import latest_date
 from model.answer import render
+from model.cautions import Case, abstentions, cautions
 from model.pack import Pack, load_pack
+from model.predictor import COVERAGE, QUANTILES
 from service.json_response import json_bytes
 
 ROUND = 20  # calls between two looks at the clock
@@ -42,6 +44,21 @@ def main(folder: Path, repeats: int, profile: bool) -> None:
     answers = [predictor.predict(record) for record in records]
     rendered = [render(answer) for answer in answers]
     over = len(bodies)
+    matrix, fitted = predictor.matrix, predictor.fitted
+    readings = [readings_of(record) for record in records]
+    derived = [derive_from(readings[at], records[at], matrix.scale) for at in range(over)]
+    rows = [matrix.order(each)[None, :] for each in derived]
+    distributions = [fitted.distribution(row) for row in rows]
+    importance = [predictor.importance[int(each.which[0])] for each in distributions]
+
+    def rules(at: int) -> object:
+        found = (records[at], readings[at], derived[at], rows[at][0], matrix, importance[at])
+        case = Case(*found, predictor.applicability, True)
+        return abstentions(case), cautions(case)
+
+    def spread(at: int) -> object:
+        found = distributions[at]
+        return found.interval(COVERAGE), found.quantiles(QUANTILES), found.band_probabilities()
 
     def each(function: Callable[[int], object]) -> Callable[[], None]:
         def run() -> None:
@@ -53,8 +70,11 @@ def main(folder: Path, repeats: int, profile: bool) -> None:
     parts: dict[str, Callable[[], None]] = {
         "read JSON, strictly": each(lambda at: loads(bodies[at])),
         "parse the record": each(lambda at: parse_record(values[at], today=today)),
-        "derive features": each(lambda at: derive(records[at], predictor.matrix.scale)),
-        "predict (derives too)": each(lambda at: predictor.predict(records[at])),
+        "  derive features": each(lambda at: derive(records[at], predictor.matrix.scale)),
+        "  estimate, scale, contributions": each(lambda at: fitted.explained(rows[at])),
+        "  interval, quantiles, bands": each(spread),
+        "  abstentions and cautions": each(rules),
+        "predict (all of these)": each(lambda at: predictor.predict(records[at])),
         "render": each(lambda at: render(answers[at])),
         "write JSON": each(lambda at: json_bytes(rendered[at])),
         "parsed JSON to rendered answer": each(
@@ -67,8 +87,9 @@ def main(folder: Path, repeats: int, profile: bool) -> None:
     }
     gc.collect()
     gc.freeze()
-    taken = {name: _medians(parts, name) for name in parts}  # warms up
-    taken = {name: [] for name in parts}
+    for part in parts.values():
+        part()  # warms up
+    taken: dict[str, list[float]] = {name: [] for name in parts}
     for _ in range(max(1, repeats // ROUND)):
         for name, part in parts.items():
             started = perf_counter_ns()
@@ -83,11 +104,6 @@ def main(folder: Path, repeats: int, profile: bool) -> None:
         print(f"{name:34}{median(found):8.4f}{median(found) / floor:12.2f}")
     if profile:
         _profile(parts["parsed JSON to rendered answer"])
-
-
-def _medians(parts: dict[str, Callable[[], None]], name: str) -> list[float]:
-    parts[name]()
-    return []
 
 
 def _xgboost(folder: Path, pack: Pack) -> Callable[[int], object]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from model.contribution import Contribution
 
@@ -20,6 +21,10 @@ class PackRef:
     id: str
     name: str
     made_by: str
+
+    def to_json(self) -> dict[str, object]:
+        """As it stands in every document."""
+        return {"id": self.id, "name": self.name, "made_by": self.made_by}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +81,10 @@ class Abstention:
 
 
 Answer = Prediction | Abstention
+Outcome = Literal["prediction", "prediction_with_cautions", "abstained"]
 
 
-def outcome(answer: Answer) -> str:
+def outcome(answer: Answer) -> Outcome:
     """``prediction``, ``prediction_with_cautions`` or ``abstained``."""
     if isinstance(answer, Abstention):
         return "abstained"
@@ -94,7 +100,7 @@ def render(answer: Answer) -> dict[str, object]:
     """
     head: dict[str, object] = {"outcome": outcome(answer), "reference": answer.reference}
     tail: dict[str, object] = {
-        "pack": {"id": answer.pack.id, "name": answer.pack.name, "made_by": answer.pack.made_by},
+        "pack": answer.pack.to_json(),
         "statement": answer.statement,
     }
     if isinstance(answer, Abstention):

@@ -22,6 +22,7 @@ from model.pattern_cache import PatternCache
 
 Floats = NDArray[np.float64]
 
+_ROWS = 4096  # scored at a time
 _PATTERNS = 512  # of measured features, kept: q * q * 8 bytes each
 FALSE_ALARM_RATE = 0.005
 KNOTS = 33
@@ -38,16 +39,6 @@ class Knots:
     lowest: float
     highest: float
 
-    def score(self, value: float) -> float:
-        """The normal score of a value; beyond the outer knots it goes on at the feature's own overall slope."""
-        values, scores = self.values, self.scores
-        slope = (scores[-1] - scores[0]) / (values[-1] - values[0])
-        if value < values[0]:
-            return float(scores[0] + slope * (value - values[0]))
-        if value > values[-1]:
-            return float(scores[-1] + slope * (value - values[-1]))
-        return float(np.interp(value, values, scores))
-
 
 @dataclass(frozen=True, eq=False)
 class Applicability:
@@ -62,7 +53,7 @@ class Applicability:
 
     def unlikeness(self, row: Floats) -> float:
         """How unlike the cohort a design row (p,) is, as a standard normal score; -inf if nothing is measured."""
-        scores = self._table.scores(row[self._positions])
+        [scores] = self._table.scores(row[None, self._positions])
         measured = ~np.isnan(scores)
         if not measured.any():
             return -np.inf
@@ -103,8 +94,8 @@ class Applicability:
         return np.flatnonzero(np.array(self.measured) > ALWAYS_MEASURED)
 
     @cached_property
-    def _table(self) -> _KnotTable:
-        return _KnotTable.of(self.knots)
+    def _table(self) -> KnotTable:
+        return KnotTable.of(self.knots)
 
     @cached_property
     def _cache(self) -> PatternCache[Floats]:
@@ -112,8 +103,13 @@ class Applicability:
 
 
 @dataclass(frozen=True, eq=False)
-class _KnotTable:
-    """The knots of q features side by side; those of a feature with fewer than the most are followed by +inf."""
+class KnotTable:
+    """The knots of q features side by side; those of a feature with fewer than the most are followed by +inf.
+
+    >>> knots = Knots(np.array([10.0, 20.0, 40.0]), np.array([-1.0, 0.0, 2.0]), 9.0, 45.0)
+    >>> KnotTable.of([knots]).scores(np.array([[15.0], [70.0], [np.nan]])).ravel().tolist()
+    [-0.5, 5.0, nan]
+    """
 
     values: Floats  # (q, k)
     normal: Floats  # (q, k) their scores
@@ -124,7 +120,8 @@ class _KnotTable:
     highest: Floats  # (q,)
 
     @classmethod
-    def of(cls, knots: Sequence[Knots]) -> _KnotTable:
+    def of(cls, knots: Sequence[Knots]) -> KnotTable:
+        """From the knots of each feature."""
         width = max((len(each.values) for each in knots), default=0)
         values, normal, slope = (np.full((len(knots), width), fill) for fill in (np.inf, 0.0, 0.0))
         for at, each in enumerate(knots):
@@ -143,9 +140,18 @@ class _KnotTable:
         )
 
     def scores(self, x: Floats) -> Floats:
-        """`Knots.score` of each feature, (q,) -> (q,); NaN where NaN."""
-        feature = np.arange(len(x))
-        at = np.minimum(np.maximum((x[:, None] >= self.values).sum(axis=1) - 1, 0), self.last)
+        """The normal scores of values, (n, q) -> (n, q); NaN where NaN.
+
+        Beyond the outer knots of a feature they go on at its own overall slope.
+        """
+        out = np.empty(x.shape)
+        for start in range(0, len(x), _ROWS):
+            out[start : start + _ROWS] = self._scores(x[start : start + _ROWS])
+        return out
+
+    def _scores(self, x: Floats) -> Floats:
+        feature = np.arange(x.shape[1])
+        at = np.minimum(np.maximum((x[:, :, None] >= self.values).sum(axis=2) - 1, 0), self.last)
         inside = self.normal[feature, at] + self.slope[feature, at] * (x - self.values[feature, at])
         first, end = self.values[:, 0], self.values[feature, self.last + 1]
         above = self.normal[feature, self.last + 1] + self.beyond * (x - end)
@@ -194,7 +200,7 @@ def fit_applicability(X: Floats, positions: Sequence[int], folds: NDArray[np.int
 
 def _fit(X: Floats, positions: tuple[int, ...], limit: float) -> Applicability:
     knots = tuple(_knots(X[~np.isnan(X[:, at]), at]) for at in positions)
-    scores = np.column_stack([[k.score(v) for v in X[:, at]] for at, k in zip(positions, knots, strict=True)])
+    scores = KnotTable.of(knots).scores(X[:, list(positions)])
     measured = tuple(float(share) for share in np.mean(~np.isnan(X), axis=0))
     return Applicability(positions, knots, _covariance(scores), limit, measured)
 

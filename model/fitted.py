@@ -158,25 +158,16 @@ class FittedModel:
 
     def estimate(self, rows: Rows) -> Floats:
         """The rate in points/month, (n,), for rows (n, p) with NaN where not measured."""
-        out = np.empty(len(rows))
-        for situation, these in self._parts(rows):
-            out[these] = situation.estimate(rows[these])
-        return out
+        return self._estimate(rows, list(self._parts(rows)))
 
     def contributions(self, rows: Rows) -> Floats:
         """Each feature's share of `estimate` in points/month, (n, p + 1); the last column is the base value."""
-        out = np.empty((len(rows), len(self.feature_names) + 1))
-        for situation, these in self._parts(rows):
-            out[these] = situation.contributions(rows[these])
-        return out
+        return self._contributions(rows, list(self._parts(rows)))
 
     def distribution(self, rows: Rows) -> PredictiveDistribution:
         """The predictive distribution of each row's rate, for rows (n, p)."""
         parts = list(self._parts(rows))
-        location = np.empty(len(rows))
-        for situation, these in parts:
-            location[these] = situation.estimate(rows[these])
-        return self._around(rows, location, parts)
+        return self._around(rows, self._estimate(rows, parts), parts)
 
     def explained(self, rows: Rows) -> tuple[PredictiveDistribution, Floats]:
         """`distribution` and `contributions` of rows (n, p), for little more than the second costs alone.
@@ -184,10 +175,20 @@ class FittedModel:
         The estimate is what base value and contributions add up to, in any order to the last bit.
         """
         parts = list(self._parts(rows))
-        shares = np.empty((len(rows), len(self.feature_names) + 1))
-        for situation, these in parts:
-            shares[these] = situation.contributions(rows[these])
+        shares = self._contributions(rows, parts)
         return self._around(rows, shares.sum(axis=1), parts), shares
+
+    def _estimate(self, rows: Rows, parts: Sequence[_OfRows]) -> Floats:
+        out = np.empty(len(rows))
+        for situation, these in parts:
+            out[these] = situation.estimate(rows[these])
+        return out
+
+    def _contributions(self, rows: Rows, parts: Sequence[_OfRows]) -> Floats:
+        out = np.empty((len(rows), len(self.feature_names) + 1))
+        for situation, these in parts:
+            out[these] = situation.contributions(rows[these])
+        return out
 
     def _around(self, rows: Rows, location: Floats, parts: Sequence[_OfRows]) -> PredictiveDistribution:
         scale, which = np.empty(len(rows)), np.zeros(len(rows), np.int64)

@@ -11,17 +11,10 @@ from features.problem import Rejected
 from features.strict_json import loads
 from model.answer import Abstention, Answer, outcome, render
 from model.predictor import Predictor
-from service.audit.record import Outcome
-from service.batch import answer_batch, read_batch, render_batch
+from service.batch import answer_batch, batch_document, read_batch, rendered
 from service.desk import Kept
 from service.json_response import json_bytes
-from service.whatif import answer_whatif, parse_whatif
-
-OUTCOME: dict[str, Outcome] = {
-    "prediction": "prediction",
-    "prediction_with_cautions": "prediction_with_cautions",
-    "abstained": "abstained",
-}
+from service.whatif import parse_whatif, whatif_document
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +49,19 @@ async def reply_to_batch(predictor: Predictor, body: bytes, today: date) -> Repl
     """Many records: an answer each, and a record of each."""
     items = read_batch(body)
     answers = await answer_batch(predictor, items, today=today)
-    pack = {"id": predictor.pack.id, "name": predictor.pack.name, "made_by": predictor.pack.made_by}
-    rendered = render_batch(items, answers, pack, predictor.statement)
+    documents = [rendered(item, answer) for item, answer in zip(items, answers, strict=True)]
     kept = tuple(
-        rejection(answer, at) if isinstance(answer, Rejected) else _kept(answer, json_bytes(render(answer)), at)
-        for at, answer in enumerate(answers)
+        rejection(answer, at) if isinstance(answer, Rejected) else _kept(answer, json_bytes(document), at)
+        for at, (answer, document) in enumerate(zip(answers, documents, strict=True))
     )
-    return Reply(json_bytes(rendered), kept)
+    return Reply(json_bytes(batch_document(documents, predictor.pack, predictor.statement)), kept)
 
 
 async def reply_to_whatif(predictor: Predictor, body: bytes, today: date) -> Reply:
     """One record and values to try: its answer and the curves."""
     asked = parse_whatif(loads(body), today=today)
-    content = json_bytes(await answer_whatif(predictor, asked))
     as_it_is = predictor.predict(asked.record)
+    content = json_bytes(await whatif_document(predictor, asked, as_it_is))
     return Reply(content, (_kept(as_it_is, content),))
 
 
@@ -81,4 +73,4 @@ def rejection(error: Rejected, position: int | None = None) -> Kept:
 
 def _kept(answer: Answer, content: bytes, position: int | None = None) -> Kept:
     said = answer.reasons if isinstance(answer, Abstention) else answer.cautions
-    return Kept(OUTCOME[outcome(answer)], tuple(each.code for each in said), content, position)
+    return Kept(outcome(answer), tuple(each.code for each in said), content, position)

@@ -12,7 +12,7 @@ from datetime import date
 from features.parse import parse_record, parse_reference
 from features.problem import Problem, Rejected, shown
 from features.strict_json import loads_with_problems
-from model.answer import Answer, render
+from model.answer import Answer, PackRef, render
 from model.predictor import Predictor
 from service.problem import problem_json
 
@@ -99,22 +99,8 @@ async def answer_batch(predictor: Predictor, items: Sequence[Item], *, today: da
     return answers
 
 
-def render_batch(
-    items: Sequence[Item], answers: Sequence[Answer | Rejected], pack: Mapping[str, object], statement: str
-) -> dict[str, object]:
-    """The JSON object of a batch: what answered, how many of each outcome, and an answer a record."""
-    rendered = [_rendered(item, answer) for item, answer in zip(items, answers, strict=True)]
-    counts = Counter(str(each["outcome"]) for each in rendered)
-    return {
-        "pack": dict(pack),
-        "statement": statement,
-        "counts": {outcome: counts[outcome] for outcome in OUTCOMES},
-        "answers": rendered,
-    }
-
-
-def _rendered(item: Item, answer: Answer | Rejected) -> dict[str, object]:
-    """As alone, but for pack and statement, which stand once."""
+def rendered(item: Item, answer: Answer | Rejected) -> dict[str, object]:
+    """The JSON object of one answer: as alone, but for pack and statement, which stand once in a batch."""
     if isinstance(answer, Rejected):
         return {
             "outcome": "rejected",
@@ -122,3 +108,14 @@ def _rendered(item: Item, answer: Answer | Rejected) -> dict[str, object]:
             "problems": [problem_json(problem) for problem in answer.problems],
         }
     return {key: value for key, value in render(answer).items() if key not in ("pack", "statement")}
+
+
+def batch_document(answers: Sequence[Mapping[str, object]], pack: PackRef, statement: str) -> dict[str, object]:
+    """The JSON object of a batch: what answered, how many of each outcome, and an answer a record."""
+    counts = Counter(str(each["outcome"]) for each in answers)
+    return {
+        "pack": pack.to_json(),
+        "statement": statement,
+        "counts": {outcome: counts[outcome] for outcome in OUTCOMES},
+        "answers": list(answers),
+    }

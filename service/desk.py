@@ -18,10 +18,8 @@ from service.audit.record import Entry, Outcome
 from service.audit.store import AuditUnavailable
 from service.audit.trail import Trail
 from service.held_pack import HeldPack
-from service.problem import Unanswered, unavailable
+from service.problem import SECONDS_TO_RETRY, Unanswered, unavailable, unrecorded
 from service.rendered import Rendered
-
-SECONDS_TO_RETRY = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +70,7 @@ class Desk:
         try:
             await self.trail.record(entries)
         except AuditUnavailable:
-            reason = "cannot record answers at the moment, so it gives none"
-            raise Unanswered(unavailable(reason, SECONDS_TO_RETRY)) from None
+            raise Unanswered(unrecorded()) from None
 
     def close(self) -> None:
         """Let go of stores and threads; what waits is recorded first."""

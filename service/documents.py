@@ -14,7 +14,7 @@ def model_document(pack: Pack) -> Json:
     """Which pack answers, what it was made from and how good it is, and what it reads."""
     predictor = pack.predictor
     return {
-        "pack": {"id": pack.id, "name": predictor.pack.name, "made_by": predictor.pack.made_by},
+        "pack": predictor.pack.to_json(),
         "statement": predictor.statement,
         "scale": {"name": predictor.matrix.scale, "label": SCALE_NAMES[predictor.matrix.scale]},
         "unit": predictor.unit,

@@ -16,7 +16,7 @@ from service.problem import (
     too_many_requests,
     too_slow,
     unauthenticated,
-    unavailable,
+    unrecorded,
     unsupported_media_type,
 )
 from service.schema import record_schema
@@ -99,7 +99,8 @@ def _predict(examples: Examples) -> Json:
     return {
         "operationId": "predict",
         "summary": "Predict the progression rate of one patient",
-        "description": "Nothing of the record is stored or logged.",
+        "description": "Nothing of the record is logged. With the audit trail on, the answer is recorded "
+        "before it leaves, and of the record a keyed digest.",
         "requestBody": {
             "required": True,
             "content": {JSON: {"schema": _ref("Record"), "examples": records}},
@@ -162,7 +163,7 @@ def _refusals(examples: Examples, scope: str, most_bytes: int) -> Json:
         examples.rejection,
         too_many_requests(1),
         internal_error(),
-        unavailable("cannot record answers at the moment, so it gives none", 5),
+        unrecorded(),
     )
 
 

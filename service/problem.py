@@ -13,6 +13,7 @@ from features.problem import Problem, Rejected
 
 URN = "urn:tregcast:problem:"
 REQUEST_URN = "urn:tregcast:request:"
+SECONDS_TO_RETRY = 5  # where something that the service needs is not there
 CLOSE = {"Connection": "close"}  # what follows on the connection cannot be told from the rest of this request
 REALM = 'Bearer realm="tregcast"'  # what WWW-Authenticate says, and never why
 
@@ -166,6 +167,11 @@ def unavailable(reason: str, seconds: int) -> ProblemDocument:
     problem = Problem("unavailable", "service", None, reason, remedy)
     headers = {"Retry-After": str(seconds)}
     return ProblemDocument("unavailable", 503, "Unavailable", f"The service {reason}.", (problem,), headers)
+
+
+def unrecorded() -> ProblemDocument:
+    """The audit trail cannot be written to; nothing leaves without its record."""
+    return unavailable("cannot record answers at the moment, so it gives none", SECONDS_TO_RETRY)
 
 
 def other(status: int) -> ProblemDocument:

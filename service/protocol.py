@@ -19,12 +19,14 @@ from service.problem import ProblemDocument, head_too_large, not_http, too_slow
 
 MOST_HEAD_BYTES = 32 * 1024  # request line and headers
 SECONDS_TO_SEND = 5.0  # all of a head, from the connection's start or from its first byte
+SECONDS_TO_READ = 2.0  # of a client that is refused while it still sends: closed at once, it might never see why
 
 
 class BoundedProtocol(HttpToolsProtocol):
     """A connection. What is no request is answered with a problem document, as everything else is."""
 
     _head_timer: TimerHandle | None = None
+    _leaving: TimerHandle | None = None  # it is refused; what still comes is thrown away until then
     _received = 0  # bytes since the head began
     _parsed = 0  # bytes of it that are understood: a head may also come in one piece, with its body behind it
 
@@ -35,6 +37,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take in what came, if the head stays within its bounds."""
+        if self._leaving is not None:
+            return
         self._received += len(data)
         super().data_received(data)
         if self._head_timer is not None and self._received > MOST_HEAD_BYTES and not self.transport.is_closing():
@@ -64,6 +68,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
         self._head_is_there()
+        if self._leaving is not None:
+            self._leaving.cancel()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words
@@ -104,6 +110,7 @@ class BoundedProtocol(HttpToolsProtocol):
             f"x-request-id: {request_id}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode("ascii") + content)
-        self.transport.close()
+        self.transport.write_eof()
+        self._leaving = self.loop.call_later(SECONDS_TO_READ, self.transport.close)
         told: dict[str, log.Field] = {"method": "other", "route": "none", "status": document.status}
         log.write(logging.INFO, "request", **told, request_id=request_id)

@@ -14,12 +14,12 @@ from features.today import latest_date
 from service.access.scope import Scope
 from service.answering import Replies, rejection, reply_to_batch, reply_to_record, reply_to_whatif
 from service.body import MOST_BATCH_BYTES, MOST_BYTES, read_body
-from service.desk import SECONDS_TO_RETRY, Desk
+from service.desk import Desk
 from service.documents import vocabulary_document
 from service.held_pack import HeldPack
 from service.json_response import JSON, json_bytes, json_response
 from service.page import CONTENT_SECURITY_POLICY
-from service.problem import Unanswered, unavailable
+from service.problem import Unanswered, unrecorded
 from service.rendered import Rendered
 from service.schema import record_schema
 
@@ -70,7 +70,7 @@ def _answered(desk: Desk, scope: Scope, most_bytes: int, replies: Replies) -> Ha
 def _ready(desk: Desk) -> Handler:
     async def ready(_: Request) -> Response:
         if desk.trail.problem is not None:
-            raise Unanswered(unavailable("cannot record answers at the moment, so it gives none", SECONDS_TO_RETRY))
+            raise Unanswered(unrecorded())
         problem = desk.held.problem
         why = {} if problem is None else {"problem": problem}
         return json_response({"status": "ready", "pack": desk.held.current.pack.id, **why})

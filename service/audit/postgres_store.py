@@ -79,7 +79,7 @@ class PostgresStore:
             for setting in SETTINGS:
                 connection.execute(setting)
             if connection.execute("SHOW fsync").fetchone() != ("on",):
-                log.write(logging.WARNING, "audit_not_durable: the PostgreSQL server runs with fsync=off")
+                log.write(logging.WARNING, "audit_not_durable")  # the server runs with fsync=off
             with connection.transaction():
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
                 if create and not _has_tables(connection):

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.distance import mahalanobis
 
-from model.applicability import FALSE_ALARM_RATE, Applicability, Knots, fit_applicability, unlikeness, whitening
+from model.applicability import (
+    FALSE_ALARM_RATE,
+    Applicability,
+    Knots,
+    KnotTable,
+    fit_applicability,
+    unlikeness,
+    whitening,
+)
 
 PEOPLE, MARKERS, MISSING = 600, 12, 0.3
 
@@ -72,16 +80,17 @@ def test_nothing_measured_is_not_unlike(fitted: Applicability) -> None:
 def test_scores_are_ranks_on_a_normal_scale() -> None:
     values = np.exp(np.random.default_rng(3).normal(size=(2000, 1)))
     found = fit_applicability(np.column_stack([values, values]), [0], folds_of(2000))
-    [knots] = found.knots
-    for level in (0.05, 0.25, 0.5, 0.9):
-        assert knots.score(float(np.quantile(values, level))) == pytest.approx(stats.norm.ppf(level), abs=0.05)
+    levels = [0.05, 0.25, 0.5, 0.9]
+    scores = KnotTable.of(found.knots).scores(np.quantile(values, levels)[:, None]).ravel()
+    assert scores == pytest.approx(stats.norm.ppf(levels), abs=0.05)
 
 
 def test_beyond_the_knots_scores_go_on_straight() -> None:
     knots = Knots(np.array([10.0, 20.0, 40.0]), np.array([-1.0, 0.0, 2.0]), 9.0, 45.0)  # slope 3 in 30
     expected = {10.0: -1.0, 15.0: -0.5, 30.0: 1.0, 40.0: 2.0, 70.0: 5.0, -20.0: -4.0}
-    assert {value: knots.score(value) for value in expected} == pytest.approx(expected)
-    assert np.isnan(knots.score(float("nan")))
+    scores = KnotTable.of([knots]).scores(np.array([*expected, np.nan])[:, None]).ravel()
+    assert scores[:-1] == pytest.approx(list(expected.values()))
+    assert np.isnan(scores[-1])
 
 
 def test_one_fresh_patient_in_200_is_a_false_alarm(fitted: Applicability) -> None:

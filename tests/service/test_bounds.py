@@ -84,10 +84,10 @@ def _resident_kib(pid: int) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
 
 
-@pytest.mark.parametrize("pieces", [1, 40])  # the first may come with its end, or without
-def test_an_endless_head_is_refused(server: Any, pieces: int) -> None:
+@pytest.mark.parametrize(("pieces", "times"), [(1, 1), (40, 1), (40, 30)])  # with its end or without
+def test_an_endless_head_is_refused_and_its_sender_told_why(server: Any, pieces: int, times: int) -> None:
     filler = b"x-filler: " + b"a" * 1000 + b"\r\n"
-    head = HEAD + filler * (MOST_HEAD_BYTES // 1000 + 2) + b"content-length: 0\r\n\r\n"
+    head = HEAD + filler * (times * MOST_HEAD_BYTES // 1000 + 2) + b"content-length: 0\r\n\r\n"
     step = len(head) // pieces + 1
     with connected(server) as connection:
         for start in range(0, len(head), step):
