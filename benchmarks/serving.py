@@ -1,6 +1,6 @@
 """Requests a second over HTTP, all answers from one pack, all servers measured in turns in one run.
 
-    python benchmarks/serving.py PACK [--mlflow-model MODEL] [--seconds 2] [--rounds 3]
+    python benchmarks/serving.py PACK [--mlflow-model MODEL] [--seconds 2] [--rounds 3] [--only ours audited]
 
 PACK is a folder with a pack; MODEL a model URI or folder that `mlflow models serve` serves. Each server has one
 worker. The record is the first golden one that is answered. What is compared:
@@ -28,10 +28,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -113,13 +114,15 @@ class Measured:
     p99: float
 
 
-def main(pack: Path, mlflow_model: str | None, seconds: float, rounds: int) -> None:
+def main(pack: Path, mlflow_model: str | None, seconds: float, rounds: int, only: list[str] | None) -> None:
     loaded = load_pack(pack)
     golden = next(each for each in loaded.golden if each.answer["outcome"] != "abstained")
     body = json.dumps(golden.record).encode()
     print(f"record of {len(body):,} bytes, {len(loaded.predictor.matrix.columns)} features\n")
     with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
-        targets = [running.enter_context(one) for one in _servers(Path(folder), pack.resolve(), body, mlflow_model)]
+        servers = _servers(Path(folder), pack.resolve(), body, mlflow_model)
+        wanted = [make for name, make in servers if only is None or name == "frame" or name in only]
+        targets = [running.enter_context(make()) for make in wanted]
         found: dict[tuple[str, int], list[Measured]] = {}
         work: list[float] = []
         for _ in range(rounds):
@@ -145,9 +148,17 @@ def _work(predictor: object, body: bytes, seconds: float) -> float:
     return count / (time.perf_counter() - started)
 
 
-def _servers(folder: Path, pack: Path, body: bytes, mlflow_model: str | None) -> Iterator[object]:
-    yield _server("frame", folder, [sys.executable, "-c", FRAME, str(pack)], "/v1/predict", body)
-    yield _server("ours", folder, [sys.executable, "-c", OURS, str(pack)], "/v1/predict", body)
+Make = Callable[[], AbstractContextManager[Target]]
+
+
+def _servers(folder: Path, pack: Path, body: bytes, mlflow_model: str | None) -> Iterator[tuple[str, Make]]:
+    def server(
+        name: str, command: list[str], path: str, body: bytes, *more: str, **settings: str
+    ) -> tuple[str, Make]:
+        return name, partial(_server, name, folder, command, path, body, *more, **settings)
+
+    yield server("frame", [sys.executable, "-c", FRAME, str(pack)], "/v1/predict", body)
+    yield server("ours", [sys.executable, "-c", OURS, str(pack)], "/v1/predict", body)
     key = _tregcast("keys", "add", "--name", "bench", "--scope", "predict", "--store", folder / "keys.db").strip()
     _tregcast("audit", "key", folder / "audit.key")
     settings = {
@@ -157,16 +168,16 @@ def _servers(folder: Path, pack: Path, body: bytes, mlflow_model: str | None) ->
         "TREGCAST_AUDIT_KEY": str(folder / "audit.key"),
     }
     command = [sys.executable, "-c", OURS, str(pack)]
-    yield _server("audited", folder, command, "/v1/predict", body, f"authorization: Bearer {key}\r\n", **settings)
+    yield server("audited", command, "/v1/predict", body, f"authorization: Bearer {key}\r\n", **settings)
     (folder / "native.py").write_text(NATIVE, "utf-8")
     bentoml = [str(Path(sys.executable).with_name("bentoml")), "serve", "native:Native", "--port"]
     wrapped = json.dumps({"record": json.loads(body)}).encode()
-    yield _server("native", folder, bentoml, "/predict", wrapped, BENCHMARK_PACK=str(pack))
+    yield server("native", bentoml, "/predict", wrapped, BENCHMARK_PACK=str(pack))
     if mlflow_model is not None:
         mlflow = [str(Path(sys.executable).with_name("mlflow")), "models", "serve", "-m", mlflow_model]
         options = ["--env-manager", "local", "--workers", "1", "--port"]
         row = (Path(mlflow_model) / "serving_input_example.json").read_bytes()
-        yield _server("mlflow", folder, [*mlflow, *options], "/invocations", row)
+        yield server("mlflow", [*mlflow, *options], "/invocations", row)
 
 
 @contextmanager
@@ -246,5 +257,6 @@ if __name__ == "__main__":
     parser.add_argument("--mlflow-model")
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", nargs="+", metavar="SERVER", help="these beside the frame; default all")
     asked = parser.parse_args()
-    main(asked.pack, asked.mlflow_model, asked.seconds, asked.rounds)
+    main(asked.pack, asked.mlflow_model, asked.seconds, asked.rounds, asked.only)

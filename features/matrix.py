@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,7 @@ class ColumnDiff:
         return "; ".join(parts) or "no difference"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DesignMatrix:
     """The columns of a model in their order, and the scale its outcome is counted on.
 
@@ -57,10 +58,19 @@ class DesignMatrix:
         if self.scale not in SCALE_MAXIMUM:
             raise ValueError(f"design matrix: scale {self.scale!r} is not one of {sorted(SCALE_MAXIMUM)}")
 
-    @property
+    @cached_property
     def features(self) -> tuple[Feature, ...]:
         """What each column is."""
         return tuple(catalogue()[column] for column in self.columns)
+
+    @cached_property
+    def alphabetical(self) -> NDArray[np.intp]:
+        """The place of each column in the order of their names, (p,).
+
+        >>> DesignMatrix(("nlr", "crp_mg_l", "delta_fs")).alphabetical.tolist()
+        [2, 0, 1]
+        """
+        return np.argsort(np.argsort(self.columns))
 
     @property
     def directions(self) -> tuple[int, ...]:

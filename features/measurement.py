@@ -26,9 +26,6 @@ def parse_measurement(
     >>> parse_measurement("crp", vocabulary().quantities["crp"], {"value": 8200, "unit": "mg/L"})[0].remedy
     'sent in ug/L?'
     """
-    plain_one = _plain(quantity, value)
-    if plain_one is not None:
-        return plain_one
     if not isinstance(value, dict):
         remedy = f'send {{"value": number, "unit": "{quantity.unit}"}}'
         remedy = "leave out what was not measured" if value is None else remedy
@@ -45,8 +42,8 @@ def parse_measurement(
     return problems or Measurement(canonical, comparator, qualifier)
 
 
-def _plain(quantity: Quantity, value: object) -> Measurement | None:
-    """The measurement where it is of the usual kind, in order, and in the canonical unit; None where it is not."""
+def plain_measurement(quantity: Quantity, value: object) -> Measurement | None:
+    """What `parse_measurement` gives where nothing is out of the ordinary, at a tenth of its cost; else None."""
     if type(value) is not dict or len(value) != 2 or quantity.qualifier is not None:
         return None
     number: object = value.get("value")

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from features.consistency import contradictions
-from features.measurement import parse_measurement
+from features.measurement import parse_measurement, plain_measurement
 from features.problem import Problem, Rejected, shown
 from features.record import Measurement, PatientRecord, Visit
 from features.units import DAYS_PER_MONTH, plain
@@ -145,7 +145,7 @@ class _Reader:
                 rule, remedy = self.near(name)
                 self.add("unknown_key", f"{path}.{name[:80]}", None, rule, remedy)
                 continue
-            found = parse_measurement(f"{path}.{name}", quantity, item)
+            found = plain_measurement(quantity, item) or parse_measurement(f"{path}.{name}", quantity, item)
             if isinstance(found, Measurement):
                 measured[name] = found
             else:

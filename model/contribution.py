@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from features.feature import Feature, catalogue
 from features.units import plain
 
 
-@dataclass(frozen=True, slots=True)
-class Contribution:
+class Contribution(NamedTuple):
     """A feature's signed share of the estimate, in points/month; ``value`` is None where it was not measured.
 
     >>> from features.feature import catalogue

@@ -61,7 +61,7 @@ class Copula:
         """The mean rate given what was measured, in grid units: rows (n, p) -> (n,). NaN is not measured."""
         out = np.empty(len(rows), np.int64)
         for start in range(0, len(rows), _STEP):
-            shares, spread = self._shares(rows[start : start + _STEP])
+            shares, spread, _ = self._shares(rows[start : start + _STEP])
             out[start : start + _STEP] = self._mean(shares.sum(axis=1) * SCORE_UNIT, spread)
         return out
 
@@ -73,8 +73,8 @@ class Copula:
         """
         out = np.zeros((len(rows), self.n_features + 1), np.int64)
         for start in range(0, len(rows), _STEP):
-            shares, spread = self._shares(rows[start : start + _STEP])
-            values, base = self._aumann_shapley(shares, spread)
+            shares, spread, base = self._shares(rows[start : start + _STEP])
+            values = self._aumann_shapley(shares, spread, base)
             out[start : start + _STEP, self.positions] = values
             out[start : start + _STEP, -1] = base
         return out
@@ -82,42 +82,44 @@ class Copula:
     def regression(self, measured: NDArray[np.bool_]) -> tuple[Floats, float]:
         """Coefficients (q,), 0 for inputs not measured, and the SD of the outcome's score given the others."""
         found = self._cache.get(np.packbits(measured).tobytes(), self._regression)
-        return found[:-1], float(found[-1])
+        return found[:-2], float(found[-2])
 
-    def _aumann_shapley(self, shares: Integers, spread: Floats) -> tuple[Integers, Integers]:
+    def _aumann_shapley(self, shares: Integers, spread: Floats, base: Integers) -> Integers:
         score = shares.sum(axis=1) * SCORE_UNIT
+        rise = self._mean(score, spread) - base
         flat = np.abs(score) < FLAT
-        start, end = np.where(flat, -FLAT, 0.0), np.where(flat, FLAT, score)
-        at = np.concatenate([np.zeros_like(score), score, start, end])
-        base, estimate, low, high = self._mean(at, np.tile(spread, 4)).reshape(4, len(score))
-        slope = (high - low) / (end - start)
+        slope = rise / np.where(flat, FLAT, score)
+        if flat.any():
+            around = [self._mean(np.full(int(flat.sum()), end), spread[flat]) for end in (-FLAT, FLAT)]
+            slope[flat] = (around[1] - around[0]) / (2.0 * FLAT)
         values = np.rint(shares * SCORE_UNIT * slope[:, None]).astype(np.int64)
         largest = np.abs(values).argmax(axis=1)
-        values[np.arange(len(values)), largest] += estimate - base - values.sum(axis=1)
-        return values, base
+        values[np.arange(len(values)), largest] += rise - values.sum(axis=1)
+        return values
 
-    def _shares(self, rows: Rows) -> tuple[Integers, Floats]:
-        """b_j z_j in units of the score (n, q), and the outcome's conditional SD (n,)."""
+    def _shares(self, rows: Rows) -> tuple[Integers, Floats, Integers]:
+        """b_j z_j in units of the score (n, q); the outcome's conditional SD (n,); h(0) in grid units (n,)."""
         if rows.ndim != 2 or rows.shape[1] != self.n_features:
             raise ValueError(f"rows have shape {rows.shape}; expected (n, {self.n_features})")
         values = np.asarray(rows[:, self.positions], np.float64)
         patterns = [pattern.tobytes() for pattern in np.packbits(~np.isnan(values), axis=1)]
         found = {pattern: self._cache.get(pattern, self._regression) for pattern in dict.fromkeys(patterns)}
-        chosen = np.stack([found[pattern] for pattern in patterns])
-        shares = np.rint(chosen[:, :-1] * self.inputs.scores_of(values) / SCORE_UNIT).astype(np.int64)
-        return shares, chosen[:, -1]
+        chosen = np.array([found[pattern] for pattern in patterns])
+        shares = np.rint(chosen[:, :-2] * self.inputs.scores_of(values) / SCORE_UNIT).astype(np.int64)
+        return shares, chosen[:, -2], chosen[:, -1].astype(np.int64)
 
     def _regression(self, pattern: bytes) -> Floats:
-        """(q + 1,): coefficients, then the conditional SD."""
+        """(q + 2,): coefficients, the conditional SD, and h(0), which depends on that alone."""
         count = len(self.positions)
         measured = np.flatnonzero(np.unpackbits(np.frombuffer(pattern, np.uint8), count=count))
         within = self.with_outcome[measured]
         found = signed_regression(self.covariance[np.ix_(measured, measured)], within, self.directions[measured])
-        out = np.zeros(count + 1)
+        out = np.zeros(count + 2)
         out[measured] = found
-        out[-1] = np.sqrt(max(1.0 - float(within @ found), 0.0))
-        rounded: Floats = np.rint(out / COEFFICIENT_UNIT) * COEFFICIENT_UNIT
-        return rounded
+        out[-2] = np.sqrt(max(1.0 - float(within @ found), 0.0))
+        out = np.rint(out / COEFFICIENT_UNIT) * COEFFICIENT_UNIT
+        out[-1] = self._mean(np.zeros(1), out[-2:-1])[0]
+        return out
 
     def _mean(self, score: Floats, spread: Floats) -> Integers:
         """h: the outcome's mean in grid units where its score has this mean and SD, (n,) each."""

@@ -134,12 +134,11 @@ class PredictiveDistribution:
         rates = self.location[:, None] + self.scale[:, None] * found
         return np.minimum(np.maximum(rates, self._limits[0]), self._limits[1])
 
-    def _situations(self) -> Iterator[tuple[Floats, NDArray[np.bool_]]]:
+    def _situations(self) -> Iterator[tuple[Floats, NDArray[np.bool_] | slice]]:
         """The residuals of each situation that a row is in, and which rows are."""
-        for number, residuals in enumerate(self.residuals):
-            these = self.which == number
-            if these.any():
-                yield residuals, these
+        numbers = set(self.which.tolist())
+        for number in numbers:
+            yield self.residuals[number], slice(None) if len(numbers) == 1 else self.which == number
 
 
 def _order_statistic(residuals: Floats, q: float, asked: str) -> float:

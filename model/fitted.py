@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,11 +40,18 @@ class Part:
 
     def estimate(self, rows: Rows) -> Floats:
         """(n,), points/month."""
-        return self.source.estimate(rows).astype(np.float64) * self.source.unit * self.weight
+        found: Floats = self.source.estimate(rows).astype(np.float64) * self._unit
+        return found
 
     def contributions(self, rows: Rows) -> Floats:
         """(n, p + 1), points/month; the last column is the base value. Rows sum to `estimate`."""
-        return self.source.contributions(rows).astype(np.float64) * self.source.unit * self.weight
+        found: Floats = self.source.contributions(rows).astype(np.float64) * self._unit
+        return found
+
+    @cached_property
+    def _unit(self) -> float:
+        """Points/month of a grid unit in the sum: a whole number of a power of two."""
+        return self.source.unit * self.weight
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,17 +100,11 @@ class Situation:
 
     def estimate(self, rows: Rows) -> Floats:
         """The rate in points/month, (n,), for rows (n, p) with NaN where not measured."""
-        total = np.zeros(len(rows))
-        for part in self.location:
-            total += part.estimate(rows)
-        return total
+        return _sum([part.estimate(rows) for part in self.location])
 
     def contributions(self, rows: Rows) -> Floats:
         """Each feature's share of `estimate` in points/month, (n, p + 1); the last column is the base value."""
-        total = np.zeros((len(rows), rows.shape[1] + 1))
-        for part in self.location:
-            total += part.contributions(rows)
-        return total
+        return _sum([part.contributions(rows) for part in self.location])
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +128,8 @@ class ScoreRange:
         return lowest, np.where(known, score / self.months, np.inf)
 
 
-_OfRows = tuple[Situation, NDArray[np.int64]]
-"""A situation, and the positions of the rows that are in it."""
+_OfRows = tuple[int, Situation, NDArray[np.int64] | slice]
+"""The number of a situation, the situation, and the positions of the rows that are in it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +156,7 @@ class FittedModel:
         """Which situation each row (n, p) is in, (n,)."""
         if len(self.situations) == 1:
             return np.zeros(len(rows), np.int64)
-        return has_history(rows, self.history).astype(np.int64)
+        return has_history(rows, self._history).astype(np.int64)
 
     def estimate(self, rows: Rows) -> Floats:
         """The rate in points/month, (n,), for rows (n, p) with NaN where not measured."""
@@ -178,23 +180,27 @@ class FittedModel:
         shares = self._contributions(rows, parts)
         return self._around(rows, shares.sum(axis=1), parts), shares
 
+    @cached_property
+    def _history(self) -> NDArray[np.intp]:
+        return np.array(self.history, np.intp)
+
     def _estimate(self, rows: Rows, parts: Sequence[_OfRows]) -> Floats:
         out = np.empty(len(rows))
-        for situation, these in parts:
+        for _, situation, these in parts:
             out[these] = situation.estimate(rows[these])
         return out
 
     def _contributions(self, rows: Rows, parts: Sequence[_OfRows]) -> Floats:
         out = np.empty((len(rows), len(self.feature_names) + 1))
-        for situation, these in parts:
+        for _, situation, these in parts:
             out[these] = situation.contributions(rows[these])
         return out
 
     def _around(self, rows: Rows, location: Floats, parts: Sequence[_OfRows]) -> PredictiveDistribution:
         scale, which = np.empty(len(rows)), np.zeros(len(rows), np.int64)
-        for situation, these in parts:
+        for number, situation, these in parts:
             scale[these] = situation.scale.scale(rows[these], location[these])
-            which[these] = self.situations.index(situation)
+            which[these] = number
         residuals = tuple(situation.residuals for situation in self.situations)
         lowest, highest = self.score.limits(rows) if self.score is not None else (-np.inf, np.inf)
         return PredictiveDistribution(location, scale, residuals, which, lowest, highest)
@@ -202,10 +208,17 @@ class FittedModel:
     def _parts(self, rows: Rows) -> Iterator[_OfRows]:
         """Each situation that a row is in, with the positions of its rows."""
         which = self.situation_of(rows)
-        for number, situation in enumerate(self.situations):
-            these = np.flatnonzero(which == number)
-            if len(these):
-                yield situation, these
+        numbers = set(which.tolist())
+        for number in numbers:
+            these = slice(None) if len(numbers) == 1 else np.flatnonzero(which == number)
+            yield number, self.situations[number], these
+
+
+def _sum(parts: Sequence[Floats]) -> Floats:
+    total, *others = parts
+    for part in others:
+        total += part
+    return total
 
 
 def overall(importance: Sequence[Sequence[float]]) -> tuple[float, ...]:
@@ -217,7 +230,7 @@ def overall(importance: Sequence[Sequence[float]]) -> tuple[float, ...]:
     return tuple(float(share) for share in np.mean(importance, axis=0))
 
 
-def has_history(rows: Rows, history: Sequence[int]) -> NDArray[np.bool_]:
+def has_history(rows: Rows, history: Sequence[int] | NDArray[np.intp]) -> NDArray[np.bool_]:
     """Which rows (n, p) have a value in any of these columns, (n,)."""
-    measured: NDArray[np.bool_] = ~np.isnan(rows[:, list(history)])
+    measured: NDArray[np.bool_] = ~np.isnan(rows[:, np.asarray(history, np.intp)])
     return np.asarray(measured.any(axis=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.derive import derive_from, readings_of
-from features.feature import Feature
 from features.matrix import DesignMatrix
 from features.record import PatientRecord
 from model.answer import (
@@ -26,7 +26,7 @@ from model.distribution import FAST_ABOVE, SLOW_BELOW, PredictiveDistribution
 from model.fitted import FittedModel
 
 COVERAGE = 0.9
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)  # the outer ones are the ends of the interval
 BANDS = ("slow", "intermediate", "fast")  # Vacchiano 2021, 10.3389/fnagi.2021.753242
 BAND_LIMITS = (f"< {SLOW_BELOW}", f"{SLOW_BELOW}-{FAST_ABOVE}", f"> {FAST_ABOVE}")  # points/month
 SCALE_NAMES = {"alsfrs_r_total": "ALSFRS-R (0-48)", "alsfrs_total": "ALSFRS (0-40)"}
@@ -68,17 +68,19 @@ class Predictor:
         return [self.predict(record) for record in records]
 
     def _numbers(self, case: Case, distribution: PredictiveDistribution, shares: NDArray[np.float64]) -> Prediction:
-        lower, upper = distribution.interval(COVERAGE)[0].tolist()
         quantiles = distribution.quantiles(QUANTILES)[0].tolist()
         probabilities = distribution.band_probabilities()[0].tolist()
+        rate = float(distribution.location[0])
+        if not math.isfinite(math.fsum((rate, *quantiles, *probabilities))):
+            raise ArithmeticError("the model gave a number that is not finite")
         return Prediction(
-            progression_rate=float(distribution.location[0]),
+            progression_rate=rate,
             unit=self.unit,
-            prediction_interval=PredictionInterval(lower, upper, COVERAGE),
+            prediction_interval=PredictionInterval(quantiles[0], quantiles[-1], COVERAGE),
             quantiles=tuple(zip(QUANTILES, quantiles, strict=True)),
             band_probabilities=tuple(zip(BANDS, probabilities, strict=True)),
             base_value=float(shares[-1]),
-            contributions=_contributions(self.matrix.features, case.row, shares),
+            contributions=_contributions(self.matrix, case.row, shares),
             cautions=cautions(case),
             pack=self.pack,
             statement=self.statement,
@@ -87,13 +89,13 @@ class Predictor:
 
 
 def _contributions(
-    features: tuple[Feature, ...], row: NDArray[np.float64], shares: NDArray[np.float64]
+    matrix: DesignMatrix, row: NDArray[np.float64], shares: NDArray[np.float64]
 ) -> tuple[Contribution, ...]:
     """Those that are not 0, the largest first; features that share a size by name."""
-    found = [
-        Contribution(feature, None if value != value else value, share)  # noqa: PLR0124 - NaN was not measured
-        for feature, value, share in zip(features, row.tolist(), shares[:-1].tolist(), strict=True)
-        if share != 0.0
-    ]
-    found.sort(key=lambda item: (-abs(item.points_per_month), item.about.column))
-    return tuple(found)
+    features, values, each = matrix.features, row.tolist(), shares[:-1].tolist()
+    order = np.lexsort((matrix.alphabetical, -np.abs(shares[:-1]))).tolist()
+    return tuple(
+        Contribution(features[at], None if values[at] != values[at] else values[at], each[at])  # NaN: not measured
+        for at in order
+        if each[at] != 0.0
+    )
