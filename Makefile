@@ -7,7 +7,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := True
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo proact test fast lint bench serve mlflow-ui lock clean
+.PHONY: help setup demo proact test fast lint bench bento serve mlflow-ui lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,9 +53,16 @@ mlflow-ui: $(READY) ## look at runs and models on 127.0.0.1:5000
 	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow ui --host 127.0.0.1 --port 5000 \
 		--backend-store-uri sqlite:///$(CURDIR)/mlruns/mlflow.db
 
+bento: $(READY) ## a Bento that holds a pack and starts without MLflow: make bento PACK=models:/als-progression@champion
+	@$(BIN)/tregcast pin $(PACK)
+	@$(BIN)/bentoml build
+
 lock: $(READY) ## resolve requirements.lock anew: versions and hashes, no addresses
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --upgrade \
 		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet -o requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --extra access --extra postgres --universal --python-version 3.11 --generate-hashes \
+		--constraint requirements.lock \
+		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet -o deploy/requirements.lock
 
 clean: ## remove the environment, caches and the local tracking store
 	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -13,6 +13,7 @@ from commands.compare import compare
 from commands.evaluate import evaluate_markers
 from commands.keys import keys
 from commands.lineage import lineage
+from commands.pin import pin
 from commands.predict import predict
 from commands.promote import promote, rollback
 from commands.registry import pull
@@ -21,10 +22,11 @@ from commands.serve import serve
 from commands.train import train
 from commands.tune import tune
 from commands.vocabulary import vocabulary
+from features.version import VERSION
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="tregcast")
+@click.version_option(VERSION, prog_name="tregcast")
 def main() -> None:
     """Predict how fast a person with ALS will progress, how sure that is, and why."""
 
@@ -40,6 +42,7 @@ COMMANDS = (
     lineage,
     report,
     pull,
+    pin,
     serve,
     predict,
     keys,

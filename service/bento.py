@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from importlib.metadata import version
 from typing import NoReturn, cast
 
 # BentoML reads this once, and its command has done so by now: no word of a hospital's machine leaves it.
@@ -19,6 +18,7 @@ import bentoml
 from bentoml._internal.utils.analytics import usage_stats
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from features.version import VERSION
 from model.pack import Refused
 from service import log
 from service.access.access import Access
@@ -74,7 +74,7 @@ def open_desk(configuration: Configuration | None = None) -> Desk:
     known = configuration or _read(os.environ)
     held = open_pack(known.serving)
     try:
-        trail = open_trail(known.audit, made_by=f"tregcast {version('tregcast')}")
+        trail = open_trail(known.audit, made_by=f"tregcast {VERSION}")
         return Desk(held, Access(known.access), trail)
     except Unusable as error:
         end(UNUSABLE, str(error))

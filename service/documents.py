@@ -10,6 +10,17 @@ from model.predictor import BANDS, COVERAGE, QUANTILES, SCALE_NAMES
 Json = dict[str, object]
 
 
+def client_document() -> Json:
+    """What ``bentoml.SyncHTTPClient`` reads from ``/schema.json`` before it calls: names, paths, one argument each.
+
+    The argument is sent as it is, as the body; the client checks nothing of it, the service everything.
+    """
+    calls = (("predict", "/v1/predict"), ("predict_batch", "/v1/predict/batch"), ("whatif", "/v1/whatif"))
+    one, answer = {"type": "object", "root_input": True}, {"type": "object"}
+    routes = [{"name": name, "route": path, "input": one, "output": answer} for name, path in calls]
+    return {"name": "tregcast", "type": "service", "routes": routes}
+
+
 def model_document(pack: Pack) -> Json:
     """Which pack answers, what it was made from and how good it is, and what it reads."""
     predictor = pack.predictor

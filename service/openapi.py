@@ -48,6 +48,7 @@ def openapi_document(pack: Pack, examples: Examples) -> Json:
             "/v1/schema": {
                 "get": _get("schema", "The JSON schema of a record (draft 2020-12)", "application/schema+json")
             },
+            "/schema.json": {"get": _get("client", "What BentoML's own client reads before it calls")},
             "/openapi.json": {"get": _get("openapi", "This document")},
             "/docs": {"get": _get("docs", "The page for people, also at /", "text/html")},
             "/livez": {"get": _get("livez", "The process is alive")},

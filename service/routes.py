@@ -15,7 +15,7 @@ from service.access.scope import Scope
 from service.answering import Replies, rejection, reply_to_batch, reply_to_record, reply_to_whatif
 from service.body import MOST_BATCH_BYTES, MOST_BYTES, read_body
 from service.desk import Desk
-from service.documents import vocabulary_document
+from service.documents import client_document, vocabulary_document
 from service.held_pack import HeldPack
 from service.json_response import JSON, json_bytes, json_response
 from service.page import CONTENT_SECURITY_POLICY
@@ -41,6 +41,7 @@ def routes(desk: Desk) -> list[Route]:
         Route("/v1/model", _rendered(held, lambda made: made.model)),
         Route("/v1/vocabulary", _fixed(vocabulary_document())),
         Route("/v1/schema", _fixed(record_schema(), "application/schema+json")),
+        Route("/schema.json", _fixed(client_document())),
         Route("/openapi.json", _rendered(held, lambda made: made.openapi)),
         Route("/livez", _fixed({"status": "alive"})),
         Route("/readyz", _ready(desk)),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 HOST, PORT = "127.0.0.1", 3000  # defaults; loopback: who opens the service to a network says so
 PACK = Path("mlruns/packs/als-progression@champion")  # from the current folder
+PINNED = Path(__file__).parents[1] / "pinned"  # `tregcast pin` puts a pack there, for a Bento or an image
 
 
 class Unusable(ValueError):
@@ -24,7 +25,7 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """The settings of an environment; what is not set has its default.
+    """The settings of an environment; what is not set has its default: the pinned pack, if there is one, or `PACK`.
 
     Raises:
         Unusable: naming every variable that cannot be used.
@@ -36,9 +37,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     service.settings.Unusable: TREGCAST_PACK_ID = '7' is not a pack's id; set 64 hexadecimal digits, or unset it
     """
     wrong: list[str] = []
-    pack = environment.get("TREGCAST_PACK", str(PACK))
+    default = PINNED if PINNED.is_dir() else PACK
+    pack = environment.get("TREGCAST_PACK", str(default))
     if not pack.strip() or "\0" in pack:
-        wrong.append(f"TREGCAST_PACK = {pack!r} is not a folder; set the folder of a pack, or unset it for {PACK}")
+        wrong.append(f"TREGCAST_PACK = {pack!r} is no folder; set the folder of a pack, or unset it for {default}")
     pack_id = environment.get("TREGCAST_PACK_ID")
     if pack_id is not None and not re.fullmatch("[0-9a-f]{64}", pack_id):
         wrong.append(f"TREGCAST_PACK_ID = {pack_id!r} is not a pack's id; set 64 hexadecimal digits, or unset it")

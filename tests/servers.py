@@ -118,11 +118,11 @@ def mlflow_server(database: str, folder: Path, port: int | None = None, **more: 
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")} | settings
     with running(command, folder / "log", signal.SIGTERM, env=environment, cwd=folder) as process:
         uri = f"http://127.0.0.1:{port}"
-        await_ready(lambda: _answers(f"{uri}/health"), process, folder / "log")
+        await_ready(lambda: answers(f"{uri}/health"), process, folder / "log")
         yield uri
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
     try:
         return httpx.get(url, timeout=2, trust_env=False).status_code == 200
     except httpx.TransportError:

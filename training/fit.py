@@ -10,6 +10,7 @@ import numpy as np
 
 from features.derive import SCALE_MAXIMUM
 from features.matrix import DesignMatrix
+from features.version import VERSION
 from model.applicability import fit_applicability
 from model.boosting import BoosterSettings
 from model.contents import Contents
@@ -25,7 +26,7 @@ from training.progress import Progress, silent
 from training.settings import DEFAULTS
 
 FEWEST_PATIENTS = 40
-LIBRARIES = ("tregcast", "numpy", "scikit-learn", "xgboost-cpu")
+LIBRARIES = ("numpy", "scikit-learn", "xgboost-cpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ def fit(
         statement=statement_of(cohort),
         card=card_of(cohort, examples, evaluation, overall(importance), seed, settings),
         cohort_digest=cohort.digest,
-        versions={library: version(library) for library in LIBRARIES} | {"python": _python()},
+        versions={library: version(library) for library in LIBRARIES} | {"tregcast": VERSION, "python": _python()},
     )
     progress("applicability learnt")
     return Fitted(examples, regressor, evaluation, contents)

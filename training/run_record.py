@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+from features.version import VERSION
 from training.cohort import Cohort
 
 Kind = Literal["training", "tuning", "tuning fold", "tuning trial"]
@@ -78,7 +79,7 @@ def cohort_tags(cohort: Cohort) -> dict[str, str]:
 
 def code_tags() -> dict[str, str]:
     """The version of Tregcast; its commit too and whether its tree was clean, where it runs from a git checkout."""
-    found = {"tregcast.version": version("tregcast")}
+    found = {"tregcast.version": VERSION}
     if (checkout := checkout_of(Path(__file__))) is not None:
         found |= {COMMIT_TAG: checkout.commit, "tregcast.git_clean": str(checkout.clean).lower()}
     return found

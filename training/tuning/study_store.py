@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from features.version import VERSION
 from training.cohort import IndexVisits
 from training.settings import DEFAULTS
 from training.tracking import STORE, StoreError
@@ -45,7 +46,7 @@ class Subject:
     def fingerprint(self) -> str:
         """A digest of what a trial's error depends on: these, ranges, defaults, versions of what computes it."""
         space = {name: asdict(found) for name, found in SPACE.items()}
-        code = {name: version(name) for name in ("tregcast", "xgboost-cpu")}
+        code = {"tregcast": VERSION, "xgboost-cpu": version("xgboost-cpu")}
         text = json.dumps([asdict(self), space, asdict(DEFAULTS), code], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
