@@ -88,7 +88,7 @@ def too_large(most: int) -> ProblemDocument:
     )
     problem = Problem("too_large", "body", None, rule, remedy)
     detail = f"This route takes at most {most // 1024} KiB."
-    return ProblemDocument("too_large", 413, "The body is too large", detail, (problem,))
+    return ProblemDocument("too_large", 413, "The body is too large", detail, (problem,), CLOSE)
 
 
 def ambiguous_length() -> ProblemDocument:

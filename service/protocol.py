@@ -10,6 +10,7 @@ import http
 import logging
 import secrets
 from asyncio import TimerHandle
+from collections.abc import Callable
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -22,17 +23,37 @@ SECONDS_TO_SEND = 5.0  # all of a head, from the connection's start or from its 
 SECONDS_TO_READ = 2.0  # of a client that is refused while it still sends: closed at once, it might never see why
 
 
+class _Closing:
+    """A transport whose end is another's to decide."""
+
+    def __init__(self, transport: asyncio.Transport, leave: Callable[[asyncio.Transport], None]) -> None:
+        self._transport, self._leave = transport, leave
+        self._closed = False
+
+    def close(self) -> None:
+        self._closed = True
+        self._leave(self._transport)
+
+    def is_closing(self) -> bool:
+        return self._closed or self._transport.is_closing()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._transport, name)
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """A connection. What is no request is answered with a problem document, as everything else is."""
 
     _head_timer: TimerHandle | None = None
-    _leaving: TimerHandle | None = None  # it is refused; what still comes is thrown away until then
+    _receiving = False  # a request has begun to come, and has not come to its end
+    _rest: TimerHandle | None = None  # it was answered before its end; until then the end has to be there
+    _leaving: TimerHandle | None = None  # nothing more is answered; what still comes is thrown away until then
     _received = 0  # bytes since the head began
     _parsed = 0  # bytes of it that are understood: a head may also come in one piece, with its body behind it
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin: a client that connects has something to say."""
-        super().connection_made(transport)
+        super().connection_made(_Closing(transport, self._leave))  # type: ignore[arg-type]
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
@@ -47,6 +68,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """The first byte of a request has come."""
         super().on_message_begin()
+        self._receiving = True
         if self._head_timer is None:
             self._await_head()
 
@@ -65,9 +87,22 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_is_there()
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        """All of a request is there."""
+        self._receiving = False
+        self._cancel_rest()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """A request is answered; what of it has not come is read by nobody, and may not go on for ever."""
+        super().on_response_complete()
+        if self._receiving and self._leaving is None:
+            self._rest = self.loop.call_later(SECONDS_TO_READ, self.transport.close)
+
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
         self._head_is_there()
+        self._cancel_rest()
         if self._leaving is not None:
             self._leaving.cancel()
         super().connection_lost(exc)
@@ -99,6 +134,23 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             self.transport.close()  # it has said nothing: there is nothing to answer
 
+    def _cancel_rest(self) -> None:
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
+
+    def _leave(self, transport: asyncio.Transport) -> None:
+        """Close, at once or, where the client still sends, our side first: so it can read what it was told."""
+        if self._leaving is not None:
+            return
+        if not self._receiving or transport.is_closing():
+            transport.close()
+            return
+        if not transport.is_reading():
+            transport.resume_reading()
+        transport.write_eof()
+        self._leaving = self.loop.call_later(SECONDS_TO_READ, transport.close)
+
     def _refuse(self, document: ProblemDocument) -> None:
         self._head_is_there()
         request_id = secrets.token_hex(8)
@@ -109,8 +161,8 @@ class BoundedProtocol(HttpToolsProtocol):
             f"content-length: {len(content)}\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\n"
             f"x-request-id: {request_id}\r\nconnection: close\r\n\r\n"
         )
+        self._receiving = True  # or what would be the rest of it
         self.transport.write(head.encode("ascii") + content)
-        self.transport.write_eof()
-        self._leaving = self.loop.call_later(SECONDS_TO_READ, self.transport.close)
+        self.transport.close()
         told: dict[str, log.Field] = {"method": "other", "route": "none", "status": document.status}
         log.write(logging.INFO, "request", **told, request_id=request_id)
