@@ -15,6 +15,7 @@ from service.json_response import PROBLEM_JSON, json_response
 from service.metrics.codes import ENDPOINTS, NO_ROUTE
 from service.metrics.metrics import Metrics
 from service.problem import ProblemDocument, internal_error, unavailable
+from service.traces.traces import NoTraces, Traces
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 PROBES = frozenset({"/livez", "/readyz"})  # asked every few seconds: logged only when they fail
@@ -25,9 +26,10 @@ HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosnif
 class Boundary:
     """ASGI middleware. The id of a request is ours, never one that was sent, which could hold a name."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics | None = None) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics | None = None, traces: Traces | None = None) -> None:
         self.app = app
         self._metrics = metrics or Metrics()
+        self._traces = traces or NoTraces()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -37,6 +39,7 @@ class Boundary:
         started = perf_counter()
         request_id = secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
+        self._traces.begin(scope)
         status = 0
 
         async def send_with_headers(message: Message) -> None:
@@ -73,16 +76,17 @@ class Boundary:
             self._ended(scope, status, perf_counter() - started)
 
     def _ended(self, scope: Scope, status: int, seconds: float) -> None:
-        """Count the request, and write its line."""
+        """Count the request, end its span, and write its line."""
         method = scope["method"] if scope["method"] in METHODS else "other"
         route: str = getattr(scope.get("route"), "path", NO_ROUTE)
+        state: dict[str, str] = scope["state"]
+        if status == 503 and scope["path"] in ENDPOINTS:
+            state["outcome"] = "unavailable"
         self._metrics.request(method, route, scope["path"], status, seconds)
+        self._traces.end(scope, method, route, status)
         if route in PROBES and status == 200:
             return
-        state: dict[str, str] = scope["state"]
         known = {name: state[name] for name in ("caller", "outcome") if name in state}
-        if status == 503 and scope["path"] in ENDPOINTS:
-            known["outcome"] = "unavailable"
         log.write(
             logging.INFO,
             "request",

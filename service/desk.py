@@ -25,6 +25,7 @@ from service.metrics.metrics import Metrics
 from service.metrics.serving_state import ServingState
 from service.problem import SECONDS_TO_RETRY, Unanswered, unavailable, unrecorded
 from service.rendered import Rendered
+from service.traces.traces import NoTraces, Traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Desk:
     access: Access
     trail: Trail
     metrics: Metrics = field(default_factory=Metrics)
+    traces: Traces = field(default_factory=NoTraces)
 
     def __post_init__(self) -> None:
         self.metrics.watch(ServingState(self.held, self.trail))
@@ -77,6 +79,7 @@ class Desk:
         Raises:
             Unanswered: 503, it cannot be recorded.
         """
+        request.state.pack = pack_id
         digest = self.trail.digest(sent)
         request_id, who = request.state.request_id, Recorded(caller.id, caller.kind)
         entries = [
@@ -85,7 +88,8 @@ class Desk:
         ]
         started = perf_counter()
         try:
-            await self.trail.record(entries)
+            with self.traces.part(request.scope, "record"):
+                await self.trail.record(entries)
         except AuditUnavailable:
             self.metrics.unrecorded()
             raise Unanswered(unrecorded()) from None
@@ -101,3 +105,4 @@ class Desk:
         """Let go of stores and threads; what waits is recorded first."""
         self.trail.close()
         self.access.close()
+        self.traces.close()

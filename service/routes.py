@@ -57,10 +57,12 @@ def _answered(desk: Desk, scope: Scope, most_bytes: int, replies: Replies) -> Ha
 
     async def answer(request: Request) -> Response:
         caller = desk.admit(request, scope)
-        body = await read_body(request, most_bytes)
+        with desk.traces.part(request.scope, "read"):
+            body = await read_body(request, most_bytes)
         predictor = desk.held.current.pack.predictor
         try:
-            reply = await replies(predictor, body, latest_date(datetime.now(UTC)))
+            with desk.traces.part(request.scope, "predict"):
+                reply = await replies(predictor, body, latest_date(datetime.now(UTC)))
         except Rejected as error:
             await desk.keep(request, caller, predictor.pack.id, body, [rejection(error)])
             raise
