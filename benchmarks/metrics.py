@@ -1,6 +1,8 @@
-"""What counting costs: microseconds a request, and a scrape, with a pack's own answers.
+"""What counting costs: microseconds a request beside the prediction itself, and a scrape.
 
-python benchmarks/metrics.py PACK
+    python benchmarks/metrics.py PACK
+
+One thread, the pack's first golden record; medians of 25 spells.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from model.pack import load_pack
 from service.metrics.lacking import lacking
 from service.metrics.metrics import Metrics
 
-CALLS, SPELLS = 2_000, 25
+CALLS, SPELLS = 200, 25
 
 
 def microseconds(call: Callable[[], object]) -> float:
@@ -46,6 +48,7 @@ def main(folder: Path) -> None:
         ("a request", lambda: metrics.request("POST", "/v1/predict", "/v1/predict", 200, 0.0007)),
         ("an answer", lambda: metrics.answered("predict", outcome(answer), codes, answer, missing)),
         ("what a record lacks", lambda: lacking(matrix, record)),
+        ("predict itself", lambda: pack.predictor.predict(record)),
         ("durable records", lambda: metrics.recorded(0.001)),
     ):
         print(f"{words:<22}{microseconds(call):8.2f} us")
