@@ -60,7 +60,7 @@ bento: $(READY) ## a Bento that holds a pack and starts without MLflow: make ben
 lock: $(READY) ## resolve requirements.lock anew: versions and hashes, no addresses
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --upgrade \
 		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet -o requirements.lock
-	@$(BIN)/uv pip compile pyproject.toml --extra access --extra postgres --universal --python-version 3.11 --generate-hashes \
+	@$(BIN)/uv pip compile pyproject.toml --extra access --extra otlp --extra postgres --universal --python-version 3.11 --generate-hashes \
 		--constraint requirements.lock \
 		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet -o deploy/requirements.lock
 

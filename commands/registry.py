@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from commands.following import Watch, address, follow, seconds
-from commands.options import DEFAULT_MODEL, FILE, Fault, tracking_uri_option
+from commands.options import DEFAULT_MODEL, FILE, Fault, tell, tracking_uri_option
+from model.pack_report import report_path
 
 
 @click.command()
@@ -35,6 +36,8 @@ def pull(
         _only_with_watch()
         folder, pack_id = pulled(reference, tracking_uri)
         click.echo(f"{folder}\n{reference} verified, pack {pack_id}")
+        if report_path(folder).is_file():
+            click.echo(f"{report_path(folder)}\nits report")
         return
     if (webhook is None) != (webhook_secret is None):
         raise Fault("--webhook and --webhook-secret need each other: what is not signed wakes nobody; give both")
@@ -69,7 +72,7 @@ def pulled(reference: str, tracking_uri: str | None) -> tuple[Path, str]:
     from training.registry import pull as fetch
 
     try:
-        folder, pack = fetch(reference, tracking_uri)
+        folder, pack = fetch(reference, tracking_uri, tell=tell)
     except (StoreError, Refused) as error:
         raise Fault(str(error)) from error
     return folder, pack.id

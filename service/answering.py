@@ -8,12 +8,14 @@ from datetime import date
 
 from features.parse import parse_record
 from features.problem import Rejected
+from features.record import PatientRecord
 from features.strict_json import loads
 from model.answer import Abstention, Answer, outcome, render
 from model.predictor import Predictor
 from service.batch import answer_batch, batch_document, read_batch, rendered
 from service.desk import Kept
 from service.json_response import json_bytes
+from service.metrics.lacking import lacking
 from service.whatif import parse_whatif, whatif_document
 
 
@@ -40,19 +42,22 @@ def answer_body(predictor: Predictor, body: bytes, *, today: date) -> Answer:
 
 async def reply_to_record(predictor: Predictor, body: bytes, today: date) -> Reply:
     """One record: its answer."""
-    answer = answer_body(predictor, body, today=today)
+    record = parse_record(loads(body), today=today)
+    answer = predictor.predict(record)
     content = json_bytes(render(answer))
-    return Reply(content, (_kept(answer, content),))
+    return Reply(content, (_kept(predictor, record, answer, content),))
 
 
 async def reply_to_batch(predictor: Predictor, body: bytes, today: date) -> Reply:
     """Many records: an answer each, and a record of each."""
     items = read_batch(body)
     answers = await answer_batch(predictor, items, today=today)
-    documents = [rendered(item, answer) for item, answer in zip(items, answers, strict=True)]
+    documents = [rendered(item, found) for item, found in zip(items, answers, strict=True)]
     kept = tuple(
-        rejection(answer, at) if isinstance(answer, Rejected) else _kept(answer, json_bytes(document), at)
-        for at, (answer, document) in enumerate(zip(answers, documents, strict=True))
+        rejection(found, at)
+        if isinstance(found, Rejected)
+        else _kept(predictor, found.record, found.answer, json_bytes(document), at)
+        for at, (found, document) in enumerate(zip(answers, documents, strict=True))
     )
     return Reply(json_bytes(batch_document(documents, predictor.pack, predictor.statement)), kept)
 
@@ -62,7 +67,7 @@ async def reply_to_whatif(predictor: Predictor, body: bytes, today: date) -> Rep
     asked = parse_whatif(loads(body), today=today)
     as_it_is = predictor.predict(asked.record)
     content = json_bytes(await whatif_document(predictor, asked, as_it_is))
-    return Reply(content, (_kept(as_it_is, content),))
+    return Reply(content, (_kept(predictor, asked.record, as_it_is, content),))
 
 
 def rejection(error: Rejected, position: int | None = None) -> Kept:
@@ -71,6 +76,9 @@ def rejection(error: Rejected, position: int | None = None) -> Kept:
     return Kept("rejected", codes, position=position)
 
 
-def _kept(answer: Answer, content: bytes, position: int | None = None) -> Kept:
+def _kept(
+    predictor: Predictor, record: PatientRecord, answer: Answer, content: bytes, position: int | None = None
+) -> Kept:
     said = answer.reasons if isinstance(answer, Abstention) else answer.cautions
-    return Kept(outcome(answer), tuple(each.code for each in said), content, position)
+    codes = tuple(each.code for each in said)
+    return Kept(outcome(answer), codes, content, position, answer, lacking(predictor.matrix, record))

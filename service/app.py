@@ -42,7 +42,7 @@ def create_app(desk: Desk) -> Starlette:
 
     app = Starlette(
         routes=routes(desk),
-        middleware=[Middleware(Boundary)],
+        middleware=[Middleware(Boundary, metrics=desk.metrics, traces=desk.traces)],
         exception_handlers={Rejected: _on_rejected, Unanswered: _on_unanswered, HTTPException: _on_http},
         lifespan=lifespan,
     )

@@ -11,6 +11,7 @@ from datetime import date
 
 from features.parse import parse_record, parse_reference
 from features.problem import Problem, Rejected, shown
+from features.record import PatientRecord
 from features.strict_json import loads_with_problems
 from model.answer import Answer, PackRef, render
 from model.predictor import Predictor
@@ -80,16 +81,24 @@ def _records(value: object) -> Sequence[object]:
     return records
 
 
-def answer_item(predictor: Predictor, item: Item, *, today: date) -> Answer | Rejected:
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """A record of a batch, and its answer."""
+
+    record: PatientRecord
+    answer: Answer
+
+
+def answer_item(predictor: Predictor, item: Item, *, today: date) -> Understood | Rejected:
     """The answer to one record of a batch, as it would have been alone; or all of its problems."""
     try:
         record = parse_record(item.value, today=today)
     except Rejected as error:
         return Rejected([*item.problems, *error.every])
-    return Rejected(item.problems) if item.problems else predictor.predict(record)
+    return Rejected(item.problems) if item.problems else Understood(record, predictor.predict(record))
 
 
-async def answer_batch(predictor: Predictor, items: Sequence[Item], *, today: date) -> list[Answer | Rejected]:
+async def answer_batch(predictor: Predictor, items: Sequence[Item], *, today: date) -> list[Understood | Rejected]:
     """The answers to all records, in order; other requests are served meanwhile."""
     answers = []
     for at, item in enumerate(items):
@@ -99,15 +108,15 @@ async def answer_batch(predictor: Predictor, items: Sequence[Item], *, today: da
     return answers
 
 
-def rendered(item: Item, answer: Answer | Rejected) -> dict[str, object]:
+def rendered(item: Item, found: Understood | Rejected) -> dict[str, object]:
     """The JSON object of one answer: as alone, but for pack and statement, which stand once in a batch."""
-    if isinstance(answer, Rejected):
+    if isinstance(found, Rejected):
         return {
             "outcome": "rejected",
             "reference": parse_reference(item.value),
-            "problems": [problem_json(problem) for problem in answer.problems],
+            "problems": [problem_json(problem) for problem in found.problems],
         }
-    return {key: value for key, value in render(answer).items() if key not in ("pack", "statement")}
+    return {key: value for key, value in render(found.answer).items() if key not in ("pack", "statement")}
 
 
 def batch_document(answers: Sequence[Mapping[str, object]], pack: PackRef, statement: str) -> dict[str, object]:

@@ -29,6 +29,7 @@ from service.desk import Desk
 from service.held_pack import HeldPack
 from service.rendered import Rendered, rendered
 from service.settings import HOST, PORT, Settings, Unusable
+from service.traces.traces import open_traces
 
 usage_stats.do_not_track.cache_clear()
 
@@ -74,8 +75,9 @@ def open_desk(configuration: Configuration | None = None) -> Desk:
     known = configuration or _read(os.environ)
     held = open_pack(known.serving)
     try:
+        traces = open_traces(known.traces, version=VERSION)
         trail = open_trail(known.audit, made_by=f"tregcast {VERSION}")
-        return Desk(held, Access(known.access), trail)
+        return Desk(held, Access(known.access), trail, traces=traces)
     except Unusable as error:
         end(UNUSABLE, str(error))
 

@@ -12,7 +12,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import log
 from service.json_response import PROBLEM_JSON, json_response
+from service.metrics.codes import ENDPOINTS, NO_ROUTE
+from service.metrics.metrics import Metrics
 from service.problem import ProblemDocument, internal_error, unavailable
+from service.traces.traces import NoTraces, Traces
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 PROBES = frozenset({"/livez", "/readyz"})  # asked every few seconds: logged only when they fail
@@ -23,9 +26,10 @@ HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosnif
 class Boundary:
     """ASGI middleware. The id of a request is ours, never one that was sent, which could hold a name."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics | None = None, traces: Traces | None = None) -> None:
         self.app = app
-        self._in_flight = 0
+        self._metrics = metrics or Metrics()
+        self._traces = traces or NoTraces()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -35,6 +39,7 @@ class Boundary:
         started = perf_counter()
         request_id = secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
+        self._traces.begin(scope)
         status = 0
 
         async def send_with_headers(message: Message) -> None:
@@ -53,9 +58,9 @@ class Boundary:
             response = json_response(content, status=document.status, media_type=PROBLEM_JSON, headers=headers)
             await response(scope, receive, send_with_headers)
 
-        self._in_flight += 1
+        self._metrics.in_flight += 1
         try:
-            if self._in_flight > MOST_IN_FLIGHT and scope["path"] not in PROBES:
+            if self._metrics.in_flight > MOST_IN_FLIGHT and scope["path"] not in PROBES:
                 await respond(unavailable("has as many requests as it can answer at a time", 1))
             else:
                 await self.app(scope, receive, send_with_headers)
@@ -67,25 +72,33 @@ class Boundary:
                 raise RuntimeError("a response was cut off") from None
             await respond(internal_error())
         finally:
-            self._in_flight -= 1
-            _log_request(scope, status, request_id, perf_counter() - started)
+            self._metrics.in_flight -= 1
+            self._ended(scope, status, perf_counter() - started)
+
+    def _ended(self, scope: Scope, status: int, seconds: float) -> None:
+        """Count the request, end its span, and write its line."""
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        route: str = getattr(scope.get("route"), "path", NO_ROUTE)
+        state: dict[str, str] = scope["state"]
+        if status == 503 and scope["path"] in ENDPOINTS:
+            state["outcome"] = "unavailable"
+        self._metrics.request(method, route, scope["path"], status, seconds)
+        self._traces.end(scope, method, route, status)
+        if route in PROBES and status == 200:
+            return
+        known = {name: state[name] for name in ("caller", "outcome") if name in state}
+        log.write(
+            logging.INFO,
+            "request",
+            method=method,
+            route=route,
+            status=status,
+            duration_ms=round(seconds * 1e3, 3),
+            request_id=state["request_id"],
+            **known,
+        )
 
 
 def _log_fault(error: Exception, request_id: str) -> None:
     where = log.place(sys.exc_info()[2])
     log.write(logging.ERROR, "fault", request_id=request_id, exception=type(error).__name__, where=where)
-
-
-def _log_request(scope: Scope, status: int, request_id: str, seconds: float) -> None:
-    route: str = getattr(scope.get("route"), "path", "none")
-    if route in PROBES and status == 200:
-        return
-    log.write(
-        logging.INFO,
-        "request",
-        method=scope["method"] if scope["method"] in METHODS else "other",
-        route=route,
-        status=status,
-        duration_ms=round(seconds * 1e3, 3),
-        request_id=request_id,
-    )

@@ -1,4 +1,4 @@
-"""All settings of a worker together: which pack, who may call, where answers are recorded."""
+"""All settings of a worker together: which pack, who may call, where answers are recorded and traces sent."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TypeVar
 from service.access.settings import AccessSettings, read_access_settings
 from service.audit.settings import AuditSettings, read_audit_settings
 from service.settings import Settings, Unusable, read_settings
+from service.traces.settings import TraceSettings, read_trace_settings
 
 Part = TypeVar("Part")
 
@@ -20,6 +21,7 @@ class Configuration:
     serving: Settings = field(default_factory=Settings)
     access: AccessSettings = field(default_factory=AccessSettings)
     audit: AuditSettings | None = None
+    traces: TraceSettings | None = None
 
 
 def read_configuration(environment: Mapping[str, str], serving: Settings | None = None) -> Configuration:
@@ -48,9 +50,10 @@ def read_configuration(environment: Mapping[str, str], serving: Settings | None 
     audit = None
     if "TREGCAST_AUDIT" in environment or environment.get("TREGCAST_AUTH", "off") != "off":
         audit = _read(read_audit_settings, environment, wrong)
+    traces = _read(read_trace_settings, environment, wrong)
     if wrong or serving is None or access is None:
         raise Unusable("\n".join(wrong))
-    return Configuration(serving, access, audit)
+    return Configuration(serving, access, audit, traces)
 
 
 def _read(

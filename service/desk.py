@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import perf_counter
 
 from starlette.requests import Request
 
+from model.answer import Answer
 from service.access.access import Access
 from service.access.caller import Caller
 from service.access.credential import authorization
@@ -18,18 +20,28 @@ from service.audit.record import Entry, Outcome
 from service.audit.store import AuditUnavailable
 from service.audit.trail import Trail
 from service.held_pack import HeldPack
+from service.metrics.codes import ENDPOINTS
+from service.metrics.metrics import Metrics
+from service.metrics.serving_state import ServingState
 from service.problem import SECONDS_TO_RETRY, Unanswered, unavailable, unrecorded
 from service.rendered import Rendered
+from service.traces.traces import NoTraces, Traces
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is recorded of one answer: its outcome, codes without values, and what leaves of it."""
+    """What is recorded of one answer: its outcome, codes without values, and what leaves of it.
+
+    ``answer`` and ``lacking`` are counted and not recorded: the answer, and the quantities that the model takes and
+    the record has not.
+    """
 
     outcome: Outcome
     codes: tuple[str, ...] = ()
     output: bytes | None = None
     position: int | None = None  # in a batch
+    answer: Answer | None = None
+    lacking: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +51,11 @@ class Desk:
     held: HeldPack[Rendered]
     access: Access
     trail: Trail
+    metrics: Metrics = field(default_factory=Metrics)
+    traces: Traces = field(default_factory=NoTraces)
+
+    def __post_init__(self) -> None:
+        self.metrics.watch(ServingState(self.held, self.trail))
 
     def admit(self, request: Request, scope: Scope) -> Caller:
         """Who asks, if they may.
@@ -53,26 +70,39 @@ class Desk:
             if server is None or not is_loopback(str(server[0])):
                 reason = "answers only this machine, because TREGCAST_AUTH is off"
                 raise Unanswered(unavailable(reason, SECONDS_TO_RETRY))
+        request.state.caller = caller.id
         return caller
 
     async def keep(self, request: Request, caller: Caller, pack_id: str, sent: bytes, kept: Sequence[Kept]) -> None:
-        """Return when all of it is recorded; nothing leaves before.
+        """Return when all of it is recorded, and counted; nothing leaves before.
 
         Raises:
             Unanswered: 503, it cannot be recorded.
         """
+        request.state.pack = pack_id
         digest = self.trail.digest(sent)
         request_id, who = request.state.request_id, Recorded(caller.id, caller.kind)
         entries = [
             Entry(request_id, who, pack_id, digest, each.outcome, each.codes, each.output, each.position)
             for each in kept
         ]
+        started = perf_counter()
         try:
-            await self.trail.record(entries)
+            with self.traces.part(request.scope, "record"):
+                await self.trail.record(entries)
         except AuditUnavailable:
+            self.metrics.unrecorded()
             raise Unanswered(unrecorded()) from None
+        if self.trail.on:
+            self.metrics.recorded(perf_counter() - started)
+        endpoint = ENDPOINTS[request.scope["route"].path]
+        for each in kept:
+            self.metrics.answered(endpoint, each.outcome, each.codes, each.answer, each.lacking)
+        outcomes = {each.outcome for each in kept}
+        request.state.outcome = outcomes.pop() if len(outcomes) == 1 else "mixed"
 
     def close(self) -> None:
         """Let go of stores and threads; what waits is recorded first."""
         self.trail.close()
         self.access.close()
+        self.traces.close()

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from threading import Event, Thread
 from typing import Generic, Literal, TypeVar
 
 from model.pack import Pack, RefusalCode, Refused, load_pack, verify_files
+from model.pack_report import read_report, report_path
 from service import log
 
 EVERY_SECONDS = 0.25  # between two looks at the path; a look is a dozen stats
@@ -25,10 +27,11 @@ SwapProblem = RefusalCode | Literal["not_found", "fault"]
 
 @dataclass(frozen=True, slots=True)
 class Loaded(Generic[Made]):
-    """A verified pack, and what the application has made of it, once."""
+    """A verified pack, what the application has made of it, once, and the HTML of its report, if that is there."""
 
     pack: Pack
     made: Made
+    report: bytes | None = None
 
 
 class HeldPack(Generic[Made]):
@@ -97,15 +100,20 @@ class HeldPack(Generic[Made]):
     def _held(self, folder: Path) -> Loaded[Made] | None:
         """The pack of this folder if it is in memory; the folder is verified all the same, for the next start."""
         pack_id = verify_files(folder)
-        return next((held for held in (self.current, self._before) if held and held.pack.id == pack_id), None)
+        found = next((held for held in (self.current, self._before) if held and held.pack.id == pack_id), None)
+        if found is None:
+            return None
+        report = read_report(folder, pack_id)
+        return found if report == found.report else replace(found, report=report)
 
     def _load(self, folder: Path, pack_id: str | None = None) -> Loaded[Made]:
         pack = load_pack(folder, expected_id=pack_id)
-        return Loaded(pack, self._make(pack))
+        return Loaded(pack, self._make(pack), read_report(folder, pack.id))
 
     def _serve(self, loaded: Loaded[Made]) -> None:
         self.problem = None
-        if loaded is self.current:
+        if loaded.pack is self.current.pack:
+            self.current = loaded  # its report may be another
             log.write(logging.INFO, "pack kept", pack=loaded.pack.id)
             return
         self._before, self.current = self.current, loaded
@@ -118,7 +126,10 @@ class HeldPack(Generic[Made]):
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """What a path stands for: the folder, and of each file name, inode, size and the time of its last change."""
+    """What a path stands for: the folder, and of each file name, inode, size and the time of its last change.
+
+    The report beside the folder is one of the files.
+    """
 
     folder: Path
     files: tuple[tuple[str, int, int, int], ...]
@@ -132,5 +143,7 @@ def _standing(path: Path) -> _Standing | None:
             found = [(entry.name, entry.stat(follow_symlinks=False)) for entry in islice(entries, MOST_FILES)]
     except OSError:
         return None
+    with suppress(OSError):
+        found.append((report_path(folder).name, report_path(folder).lstat()))
     # The time of change, not of modification: copying tools set the latter back.
     return _Standing(folder, tuple(sorted((name, at.st_ino, at.st_size, at.st_ctime_ns) for name, at in found)))

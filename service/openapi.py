@@ -12,6 +12,7 @@ from service.problem import (
     ProblemDocument,
     forbidden,
     internal_error,
+    no_report,
     too_large,
     too_many_requests,
     too_slow,
@@ -44,6 +45,9 @@ def openapi_document(pack: Pack, examples: Examples) -> Json:
             "/v1/predict/batch": {"post": _batch(examples)},
             "/v1/whatif": {"post": _whatif(examples)},
             "/v1/model": {"get": _get("model", "Which pack answers, made from what, how good, for what")},
+            "/v1/model/report": {
+                "get": _get("model_report", "The report of the model that answers", "text/html", no_report())
+            },
             "/v1/vocabulary": {"get": _get("vocabulary", "Every quantity and category that a record may hold")},
             "/v1/schema": {
                 "get": _get("schema", "The JSON schema of a record (draft 2020-12)", "application/schema+json")
@@ -168,9 +172,10 @@ def _refusals(examples: Examples, scope: str, most_bytes: int) -> Json:
     )
 
 
-def _get(name: str, summary: str, media_type: str = JSON) -> Json:
+def _get(name: str, summary: str, media_type: str = JSON, *refusals: ProblemDocument) -> Json:
     answer: Json = {"description": summary, "headers": _HEADERS, "content": {media_type: {}}}
-    return {"operationId": name, "summary": summary, "responses": {"200": answer, **_problems(internal_error())}}
+    responses = {"200": answer, **_problems(*refusals, internal_error())}
+    return {"operationId": name, "summary": summary, "responses": responses}
 
 
 def _problems(*documents: ProblemDocument) -> Json:

@@ -125,6 +125,14 @@ def not_found() -> ProblemDocument:
     return ProblemDocument("not_found", 404, "Not found", "There is nothing at this path.", (problem,))
 
 
+def no_report() -> ProblemDocument:
+    """The pack that answers has no report beside it."""
+    remedy = "`tregcast report` makes the report of a version, and `tregcast pull` then places it beside its pack"
+    problem = Problem("no_report", "path", None, "stands for a report that is not there", remedy)
+    detail = "There is no report of the model that answers."
+    return ProblemDocument("no_report", 404, "No report", detail, (problem,))
+
+
 def method_not_allowed(allow: str) -> ProblemDocument:
     """A method that the path does not have; ``allow`` are those it has."""
     problem = Problem("method_not_allowed", "method", None, "is not allowed at this path", f"use {allow}")

@@ -18,8 +18,9 @@ from service.desk import Desk
 from service.documents import client_document, vocabulary_document
 from service.held_pack import HeldPack
 from service.json_response import JSON, json_bytes, json_response
-from service.page import CONTENT_SECURITY_POLICY
-from service.problem import Unanswered, unrecorded
+from service.metrics.scrape import metrics_route
+from service.page import PAGE_HEADERS
+from service.problem import Unanswered, no_report, unrecorded
 from service.rendered import Rendered
 from service.schema import record_schema
 
@@ -39,12 +40,14 @@ def routes(desk: Desk) -> list[Route]:
         Route("/v1/predict/batch", batch, methods=["POST"]),
         Route("/v1/whatif", whatif, methods=["POST"]),
         Route("/v1/model", _rendered(held, lambda made: made.model)),
+        Route("/v1/model/report", _report(held)),
         Route("/v1/vocabulary", _fixed(vocabulary_document())),
         Route("/v1/schema", _fixed(record_schema(), "application/schema+json")),
         Route("/schema.json", _fixed(client_document())),
         Route("/openapi.json", _rendered(held, lambda made: made.openapi)),
         Route("/livez", _fixed({"status": "alive"})),
         Route("/readyz", _ready(desk)),
+        Route("/metrics", metrics_route(desk.metrics)),
         Route("/", page),
         Route("/docs", page),
     ]
@@ -55,10 +58,12 @@ def _answered(desk: Desk, scope: Scope, most_bytes: int, replies: Replies) -> Ha
 
     async def answer(request: Request) -> Response:
         caller = desk.admit(request, scope)
-        body = await read_body(request, most_bytes)
+        with desk.traces.part(request.scope, "read"):
+            body = await read_body(request, most_bytes)
         predictor = desk.held.current.pack.predictor
         try:
-            reply = await replies(predictor, body, latest_date(datetime.now(UTC)))
+            with desk.traces.part(request.scope, "predict"):
+                reply = await replies(predictor, body, latest_date(datetime.now(UTC)))
         except Rejected as error:
             await desk.keep(request, caller, predictor.pack.id, body, [rejection(error)])
             raise
@@ -95,11 +100,19 @@ def _fixed(value: object, media_type: str = JSON) -> Handler:
     return fixed
 
 
-def _page(held: Held) -> Handler:
-    headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Referrer-Policy": "no-referrer"}
+def _report(held: Held) -> Handler:
+    async def show(_: Request) -> Response:
+        report = held.current.report
+        if report is None:
+            raise Unanswered(no_report())
+        return Response(report, 200, PAGE_HEADERS, "text/html")
 
+    return show
+
+
+def _page(held: Held) -> Handler:
     async def show(request: Request) -> Response:
         page = held.current.made.page
-        return Response(page.html(request.headers.get("host", "")), 200, headers, "text/html")
+        return Response(page.html(request.headers.get("host", "")), 200, PAGE_HEADERS, "text/html")
 
     return show

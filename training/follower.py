@@ -10,7 +10,17 @@ from threading import Event
 
 from training.kept_packs import drop_old, mark_used
 from training.reachability import asking_once, reason
-from training.registry import PACKS, Refused, RegistryError, StoreError, Version, link_of, place, version_of
+from training.registry import (
+    PACKS,
+    Refused,
+    RegistryError,
+    StoreError,
+    Version,
+    add_report,
+    link_of,
+    place,
+    version_of,
+)
 from training.tracking import open_store
 
 JITTER = 0.1  # so that many followers do not ask in the same moment
@@ -53,6 +63,7 @@ class Follower:
         self._keep, self._tell = keep, tell
         self._verified: str | None = None
         self._told: _State | None = None
+        self._told_of_report = ""
 
     def run(self, every: float, woken: Event, ended: Event) -> None:
         """Look again and again until ``ended`` is set; ``woken`` cuts a pause short, also to end.
@@ -93,11 +104,17 @@ class Follower:
 
     def _bring_in_step(self, version: Version) -> None:
         if self._verified == version.pack_id == self._linked():
+            add_report(version, self._packs, self._tell_of_report)  # made after the pack was pulled
             return
-        folder, pack = place(self._reference, version, self._packs)
+        folder, pack = place(self._reference, version, self._packs, self._tell_of_report)
         self._verified = pack.id
         mark_used(folder)
         drop_old(self._packs, self._keep)
+
+    def _tell_of_report(self, words: str) -> None:
+        if words != self._told_of_report:
+            self._told_of_report = words
+            self._tell(words)
 
     def _linked(self) -> str | None:
         """The id of the pack that the link points to, if that is there."""

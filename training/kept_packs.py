@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from model.pack_report import report_path
 from training.registry import SCRATCH
 
 FEWEST = 3  # the pack in use, and two to go back to without fetching
@@ -25,7 +26,8 @@ def mark_used(folder: Path) -> None:
 def drop_old(packs: Path, keep: int) -> tuple[str, ...]:
     """Delete all packs but those that a link of the folder points to and the last ``keep`` that were marked.
 
-    Also what a killed process has left half done for an hour. Anything else in the folder is left alone.
+    The report beside a pack goes with it. Also deleted is what a killed process has left half done for an hour.
+    Anything else in the folder is left alone.
 
     Args:
         packs: the folder of `training.registry.pull`.
@@ -51,6 +53,8 @@ def drop_old(packs: Path, keep: int) -> tuple[str, ...]:
 def _delete(path: Path) -> None:
     """In two steps, so that half a pack never stands under the name of a pack."""
     dropped = path.with_name(_DROPPED + path.name)
+    with suppress(OSError):
+        report_path(path).unlink()
     with suppress(OSError):  # of two that delete the same, one comes second; what cannot be deleted stays
         path.rename(dropped)
         shutil.rmtree(dropped)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model.pack import Pack, Refused, load_pack
+from training.placed_report import PAGE_DIGEST_TAG, NoReport, place_report
+from training.progress import Progress, silent
 from training.tracking import STORE, StoreError, open_store
 
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -27,12 +29,14 @@ class RegistryError(StoreError):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A registered version of a model and the aliases it has."""
+    """A registered version of a model, the aliases it has, and the digest of its report's page, if it has one."""
 
     name: str
     version: str
     aliases: tuple[str, ...]
     pack_id: str
+    run_id: str = ""
+    report_digest: str = ""
 
 
 def make_challenger(name: str, version: str) -> Version:
@@ -65,24 +69,27 @@ def version_of(reference: str) -> Version:
     except MlflowException as error:
         raise RegistryError(f"{reference}: {error.message}; `tregcast train` registers a model") from error
     held = sorted(alias for alias, version in aliases.items() if str(version) == str(found.version))
-    return Version(asked["name"], str(found.version), tuple(held), found.tags.get(PACK_TAG, ""))
+    tags = found.tags
+    pack_id, report_digest = tags.get(PACK_TAG, ""), tags.get(PAGE_DIGEST_TAG, "")
+    return Version(asked["name"], str(found.version), tuple(held), pack_id, str(found.run_id or ""), report_digest)
 
 
-def pull(reference: str, uri: str | None = None, packs: Path = PACKS) -> tuple[Path, Pack]:
+def pull(reference: str, uri: str | None = None, packs: Path = PACKS, tell: Progress = silent) -> tuple[Path, Pack]:
     """Fetch the pack of a registered model as plain files, verify it, and place it in its own folder.
 
     The folder is ``packs/<pack id>``; where the reference has an alias, ``packs/<name>@<alias>`` links to it.
-    The pack must have the id that was registered with it: the artifact store alone is not trusted.
+    The pack must have the id that was registered with it: the artifact store alone is not trusted. The version's
+    report is placed beside it; if that fails, the pack is pulled all the same, and ``tell`` is told why.
 
     Raises:
         StoreError: the store cannot be opened. RegistryError: the registry does not have it.
         Refused: the pack does not verify.
     """
     open_store(uri)
-    return place(reference, version_of(reference), packs)
+    return place(reference, version_of(reference), packs, tell)
 
 
-def place(reference: str, version: Version, packs: Path = PACKS) -> tuple[Path, Pack]:
+def place(reference: str, version: Version, packs: Path = PACKS, tell: Progress = silent) -> tuple[Path, Pack]:
     """What `pull` does once the store is open and has said which version the reference stands for.
 
     Raises:
@@ -94,10 +101,20 @@ def place(reference: str, version: Version, packs: Path = PACKS) -> tuple[Path, 
     if not target.is_dir():
         _download(version, target)
     pack = load_pack(target, expected_id=version.pack_id)
+    add_report(version, packs, tell)
     link = link_of(reference, packs)
     if link is not None:
         _link(link, target)
     return target, pack
+
+
+def add_report(version: Version, packs: Path, tell: Progress) -> None:
+    """Place the version's report beside its pack, if it has one; ``tell`` is told why that failed."""
+    if version.report_digest:
+        try:
+            place_report(version.run_id, version.report_digest, packs / version.pack_id, SCRATCH)
+        except NoReport as error:
+            tell(f"{version.name} version {version.version}: its report is not placed: {error}")
 
 
 def link_of(reference: str, packs: Path = PACKS) -> Path | None:
@@ -142,6 +159,7 @@ __all__ = [
     "RegistryError",
     "StoreError",
     "Version",
+    "add_report",
     "link_of",
     "make_challenger",
     "place",

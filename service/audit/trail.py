@@ -24,6 +24,14 @@ class Trail(Protocol):
     """What the service needs of a trail."""
 
     @property
+    def on(self) -> bool:
+        """Whether answers are recorded at all."""
+
+    @property
+    def waiting(self) -> int:
+        """How many entries are not durable yet."""
+
+    @property
     def problem(self) -> str | None:
         """None, or a code: why nothing can be recorded now. For a readiness probe."""
 
@@ -59,6 +67,16 @@ class AuditTrail:
         self._waiting = waiting or Waiting()
         self._writer = Writer(self._waiting, store, anchor, made_by)
         self._writer.start()
+
+    @property
+    def on(self) -> bool:
+        """See `Trail`."""
+        return True
+
+    @property
+    def waiting(self) -> int:
+        """See `Trail`."""
+        return self._waiting.entries
 
     @property
     def problem(self) -> str | None:
@@ -104,6 +122,8 @@ class AuditTrail:
 class NoTrail:
     """No trail: answers leave unrecorded, because the settings say ``off``."""
 
+    on = False
+    waiting = 0
     problem = None
 
     def digest(self, sent: bytes) -> str:  # noqa: ARG002

@@ -108,6 +108,11 @@ class Waiting:
             return bool(self._tickets or self._withheld)
 
     @property
+    def entries(self) -> int:
+        """How many entries wait, or are being written."""
+        return self._entries
+
+    @property
     def finished(self) -> bool:
         """Whether the trail is closed and nothing is left to be appended."""
         with self._changed:

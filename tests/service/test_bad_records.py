@@ -12,7 +12,10 @@ import pytest
 
 TABLE: list[dict[str, Any]] = json.loads(Path(__file__).parents[1].joinpath("golden/bad_records.json").read_text())
 JSON = {"content-type": "application/json"}
-FIELDS = {"time", "level", "event", "method", "route", "status", "duration_ms", "request_id", "pack"}
+FIELDS = {
+    *("time", "level", "event", "method", "route", "status", "duration_ms", "request_id", "caller", "outcome"),
+    "pack",
+}
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +48,7 @@ def test_no_value_is_in_the_log(written: str) -> None:
         assert set(line) <= FIELDS
     for line in requests:  # each field is of a closed form, so none can hold what was sent
         assert re.fullmatch(r"[0-9a-f]{16}", line["request_id"])
+        assert (line.get("caller"), line.get("outcome")) in {("open", "rejected"), ("open", None), (None, None)}
         assert (line["method"], line["level"]) in {("POST", "info"), ("POST", "warning"), ("GET", "info")}
         assert line["route"] is None or re.fullmatch(r"/(v1/)?[a-z.]*", line["route"])
         assert isinstance(line["status"], int)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from training.placed_report import PAGE_DIGEST_TAG
 from training.registry import RegistryError
 from training.report.trained_version import TrainedVersion
 
@@ -41,7 +43,7 @@ def write(folder: Path, html: bytes, json: bytes) -> Written:
 
 
 def log(made: TrainedVersion, written: Written, digest: str) -> None:
-    """Log the files as artifacts ``report/`` of the version's run, then tag the version with the JSON's digest.
+    """Log the files as artifacts ``report/`` of the version's run, then tag the version with the digests of both.
 
     Raises:
         RegistryError: the store does not take them.
@@ -53,6 +55,8 @@ def log(made: TrainedVersion, written: Written, digest: str) -> None:
     try:
         for path in (written.html, written.json):
             client.log_artifact(made.run.run_id, str(path), ARTIFACTS)
-        client.set_model_version_tag(made.registered.name, made.registered.version, DIGEST_TAG, digest)
+        page_digest = hashlib.sha256(written.html.read_bytes()).hexdigest()
+        for tag, value in ((PAGE_DIGEST_TAG, page_digest), (DIGEST_TAG, digest)):
+            client.set_model_version_tag(made.registered.name, made.registered.version, tag, value)
     except (MlflowException, OSError) as error:
         raise RegistryError(f"{made.title}: the report cannot be logged: {error}") from error

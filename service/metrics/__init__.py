@@ -1,0 +1,1 @@
+"""What the service tells a monitoring system, in the text format of Prometheus."""
