@@ -55,6 +55,16 @@ class Desk:
                 raise Unanswered(unavailable(reason, SECONDS_TO_RETRY))
         return caller
 
+    def admit_operator(self, request: Request) -> None:
+        """Let through who may read how the service does: who came to a loopback address, or has scope ``admin``.
+
+        Raises:
+            Unanswered: see `admit`.
+        """
+        server = request.scope.get("server")
+        if server is None or not is_loopback(str(server[0])):
+            self.admit(request, "admin")
+
     async def keep(self, request: Request, caller: Caller, pack_id: str, sent: bytes, kept: Sequence[Kept]) -> None:
         """Return when all of it is recorded; nothing leaves before.
 

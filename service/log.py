@@ -14,7 +14,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
-FIELDS = ("method", "route", "status", "duration_ms", "request_id", "pack", "problem", "exception", "where")
+FIELDS = (
+    "method",
+    "route",
+    "status",
+    "duration_ms",
+    "request_id",
+    "pack",
+    "problem",
+    "exception",
+    "where",
+    "worker",
+    "exit",
+    "pause_s",
+)
 Field = str | int | float
 _FIELDS = "tregcast_fields"
 _LOGGER = logging.getLogger("service")

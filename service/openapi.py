@@ -49,7 +49,6 @@ def openapi_document(pack: Pack, examples: Examples) -> Json:
                 "get": _get("schema", "The JSON schema of a record (draft 2020-12)", "application/schema+json")
             },
             "/openapi.json": {"get": _get("openapi", "This document")},
-            "/docs": {"get": _get("docs", "The page for people, also at /", "text/html")},
             "/livez": {"get": _get("livez", "The process is alive")},
             "/readyz": {"get": _get("readyz", "A verified pack is loaded and answers")},
         },

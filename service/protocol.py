@@ -12,6 +12,7 @@ import secrets
 from asyncio import TimerHandle
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from service import log
 from service.json_response import PROBLEM_JSON, json_bytes
@@ -19,7 +20,14 @@ from service.problem import ProblemDocument, head_too_large, not_http, too_slow
 
 MOST_HEAD_BYTES = 32 * 1024  # request line and headers
 SECONDS_TO_SEND = 5.0  # all of a head, from the connection's start or from its first byte
+SECONDS_TO_COME = 1.0  # of a request that may be on its way when the server is told to end
 SECONDS_TO_READ = 2.0  # of a client that is refused while it still sends: closed at once, it might never see why
+
+
+class Connections(ServerState):
+    """The connections of a server; while it is ``ending``, those that come are told so as well."""
+
+    ending = False
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -27,6 +35,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     _head_timer: TimerHandle | None = None
     _leaving: TimerHandle | None = None  # it is refused; what still comes is thrown away until then
+    _ending: TimerHandle | None = None  # the server ends; the next request is the last
     _received = 0  # bytes since the head began
     _parsed = 0  # bytes of it that are understood: a head may also come in one piece, with its body behind it
 
@@ -34,6 +43,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """Begin: a client that connects has something to say."""
         super().connection_made(transport)
         self._await_head()
+        if isinstance(self.server_state, Connections) and self.server_state.ending:
+            self.shutdown()
 
     def data_received(self, data: bytes) -> None:
         """Take in what came, if the head stays within its bounds."""
@@ -64,12 +75,21 @@ class BoundedProtocol(HttpToolsProtocol):
         """The head is there; what follows is the body, whose reader has bounds of its own."""
         self._head_is_there()
         super().on_headers_complete()
+        if self._ending is not None:
+            self.cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        """End, after the answer to a request that is being answered or on its way: a caller has no way to know."""
+        if self._answers():
+            super().shutdown()
+        self._ending = self.loop.call_later(SECONDS_TO_COME, self._close_if_idle)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
         self._head_is_there()
-        if self._leaving is not None:
-            self._leaving.cancel()
+        for timer in (self._leaving, self._ending):
+            if timer is not None:
+                timer.cancel()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words
@@ -89,6 +109,14 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _close_if_idle(self) -> None:
+        reads_head = self._head_timer is not None and self._received > 0
+        if not self._answers() and not reads_head:
+            self.transport.close()
+
+    def _answers(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
     def _too_slow(self) -> None:
         self._head_timer = None

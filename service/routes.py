@@ -18,8 +18,7 @@ from service.desk import Desk
 from service.documents import vocabulary_document
 from service.held_pack import HeldPack
 from service.json_response import JSON, json_bytes, json_response
-from service.page import CONTENT_SECURITY_POLICY
-from service.problem import Unanswered, unrecorded
+from service.problem import Unanswered, not_found, unrecorded
 from service.rendered import Rendered
 from service.schema import record_schema
 
@@ -30,7 +29,6 @@ Held = HeldPack[Rendered]
 def routes(desk: Desk) -> list[Route]:
     """The routes of a service that answers from the pack that is held at the moment of each request."""
     held = desk.held
-    page = _page(held)
     record = _answered(desk, "predict", MOST_BYTES, reply_to_record)
     batch = _answered(desk, "batch", MOST_BATCH_BYTES, reply_to_batch)
     whatif = _answered(desk, "predict", MOST_BYTES, reply_to_whatif)
@@ -44,8 +42,8 @@ def routes(desk: Desk) -> list[Route]:
         Route("/openapi.json", _rendered(held, lambda made: made.openapi)),
         Route("/livez", _fixed({"status": "alive"})),
         Route("/readyz", _ready(desk)),
-        Route("/", page),
-        Route("/docs", page),
+        Route("/", _on_the_admin_port),
+        Route("/docs", _on_the_admin_port),
     ]
 
 
@@ -94,11 +92,5 @@ def _fixed(value: object, media_type: str = JSON) -> Handler:
     return fixed
 
 
-def _page(held: Held) -> Handler:
-    headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Referrer-Policy": "no-referrer"}
-
-    async def show(request: Request) -> Response:
-        page = held.current.made.page
-        return Response(page.html(request.headers.get("host", "")), 200, headers, "text/html")
-
-    return show
+async def _on_the_admin_port(_: Request) -> Response:
+    raise Unanswered(not_found("the pages are on the service's admin port"))

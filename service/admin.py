@@ -1,0 +1,40 @@
+"""The admin port: pages for people, and what operators read, in the event loop of the worker that it is about."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from service.app import bounded_app
+from service.desk import Desk
+from service.page import CONTENT_SECURITY_POLICY
+from service.routes import Handler, routes
+
+
+def create_admin_app(desk: Desk) -> Starlette:
+    """The application of a worker's admin port.
+
+    It has the routes of the API too, through the same desk, because the page calls them from where it is.
+    """
+    return bounded_app([*admin_routes(desk), *routes(desk)])
+
+
+def admin_routes(desk: Desk) -> list[Route]:
+    """What only the admin port answers; these stand before the routes of the API."""
+    page = _page(desk)
+    return [
+        Route("/", page),
+        Route("/docs", page),
+    ]
+
+
+def _page(desk: Desk) -> Handler:
+    async def show(request: Request) -> Response:
+        page = desk.held.current.made.page
+        headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Referrer-Policy": "no-referrer"}
+        content = page.html(request.headers.get("host", ""), asks_for_key=desk.access.asks)
+        return Response(content, 200, headers, "text/html")
+
+    return show
