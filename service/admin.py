@@ -9,8 +9,10 @@ from starlette.routing import Route
 
 from service.app import bounded_app
 from service.desk import Desk
+from service.json_response import json_response
 from service.page import CONTENT_SECURITY_POLICY
 from service.routes import Handler, routes
+from service.shadow import Shadow
 
 
 def create_admin_app(desk: Desk) -> Starlette:
@@ -27,7 +29,16 @@ def admin_routes(desk: Desk) -> list[Route]:
     return [
         Route("/", page),
         Route("/docs", page),
+        *([] if desk.shadow is None else [Route("/v1/shadow", _shadow(desk, desk.shadow))]),
     ]
+
+
+def _shadow(desk: Desk, shadow: Shadow) -> Handler:
+    async def show(request: Request) -> Response:
+        desk.admit_operator(request)
+        return json_response(shadow.summary())
+
+    return show
 
 
 def _page(desk: Desk) -> Handler:

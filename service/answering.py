@@ -14,15 +14,17 @@ from model.predictor import Predictor
 from service.batch import answer_batch, batch_document, read_batch, rendered
 from service.desk import Kept
 from service.json_response import json_bytes
+from service.shadow import Answered
 from service.whatif import parse_whatif, whatif_document
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What leaves, and what is recorded of it before."""
+    """What leaves, what is recorded of it before, and the records that a challenger may be asked about after."""
 
     content: bytes
     kept: tuple[Kept, ...]
+    answered: tuple[Answered, ...] = ()
 
 
 Replies = Callable[[Predictor, bytes, date], Awaitable[Reply]]
@@ -35,26 +37,28 @@ def answer_body(predictor: Predictor, body: bytes, *, today: date) -> Answer:
     Raises:
         Rejected: with every problem of the record.
     """
-    return predictor.predict(parse_record(loads(body), today=today))
+    return _answered(predictor, body, today)[1]
 
 
 async def reply_to_record(predictor: Predictor, body: bytes, today: date) -> Reply:
     """One record: its answer."""
-    answer = answer_body(predictor, body, today=today)
+    record, answer = _answered(predictor, body, today)
     content = json_bytes(render(answer))
-    return Reply(content, (_kept(answer, content),))
+    return Reply(content, (_kept(answer, content),), ((record, answer),))
 
 
 async def reply_to_batch(predictor: Predictor, body: bytes, today: date) -> Reply:
     """Many records: an answer each, and a record of each."""
     items = read_batch(body)
-    answers = await answer_batch(predictor, items, today=today)
+    found = await answer_batch(predictor, items, today=today)
+    answers = [each if isinstance(each, Rejected) else each[1] for each in found]
     documents = [rendered(item, answer) for item, answer in zip(items, answers, strict=True)]
     kept = tuple(
         rejection(answer, at) if isinstance(answer, Rejected) else _kept(answer, json_bytes(document), at)
         for at, (answer, document) in enumerate(zip(answers, documents, strict=True))
     )
-    return Reply(json_bytes(batch_document(documents, predictor.pack, predictor.statement)), kept)
+    content = json_bytes(batch_document(documents, predictor.pack, predictor.statement))
+    return Reply(content, kept, tuple(each for each in found if not isinstance(each, Rejected)))
 
 
 async def reply_to_whatif(predictor: Predictor, body: bytes, today: date) -> Reply:
@@ -69,6 +73,11 @@ def rejection(error: Rejected, position: int | None = None) -> Kept:
     """What is recorded of a rejection: its codes, never a value."""
     codes = tuple(dict.fromkeys(problem.code for problem in error.problems))
     return Kept("rejected", codes, position=position)
+
+
+def _answered(predictor: Predictor, body: bytes, today: date) -> Answered:
+    record = parse_record(loads(body), today=today)
+    return record, predictor.predict(record)
 
 
 def _kept(answer: Answer, content: bytes, position: int | None = None) -> Kept:

@@ -37,7 +37,11 @@ def create_app(desk: Desk) -> Starlette:
         gc.freeze()  # what is loaded by now stays: no collection walks it again
         log.write(logging.INFO, "started", pack=held.current.pack.id)
         held.start()
+        if desk.shadow is not None:
+            desk.shadow.start()
         yield
+        if desk.shadow is not None:
+            desk.shadow.stop()
         held.stop()
         desk.close()
         log.write(logging.INFO, "stopped", pack=held.current.pack.id)

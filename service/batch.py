@@ -15,6 +15,7 @@ from features.strict_json import loads_with_problems
 from model.answer import Answer, PackRef, render
 from model.predictor import Predictor
 from service.problem import problem_json
+from service.shadow import Answered
 
 MOST_RECORDS = 1000
 KEYS = ("records",)
@@ -80,17 +81,17 @@ def _records(value: object) -> Sequence[object]:
     return records
 
 
-def answer_item(predictor: Predictor, item: Item, *, today: date) -> Answer | Rejected:
-    """The answer to one record of a batch, as it would have been alone; or all of its problems."""
+def answer_item(predictor: Predictor, item: Item, *, today: date) -> Answered | Rejected:
+    """One record of a batch and its answer, as it would have been alone; or all of its problems."""
     try:
         record = parse_record(item.value, today=today)
     except Rejected as error:
         return Rejected([*item.problems, *error.every])
-    return Rejected(item.problems) if item.problems else predictor.predict(record)
+    return Rejected(item.problems) if item.problems else (record, predictor.predict(record))
 
 
-async def answer_batch(predictor: Predictor, items: Sequence[Item], *, today: date) -> list[Answer | Rejected]:
-    """The answers to all records, in order; other requests are served meanwhile."""
+async def answer_batch(predictor: Predictor, items: Sequence[Item], *, today: date) -> list[Answered | Rejected]:
+    """All records with their answers, in order; other requests are served meanwhile."""
     answers = []
     for at, item in enumerate(items):
         if at % _AT_ONCE == 0:

@@ -29,6 +29,7 @@ from service.desk import Desk
 from service.held_pack import HeldPack, Verified
 from service.rendered import Rendered, rendered
 from service.settings import HOST, PORT, Settings, Unusable
+from service.shadow import Shadow
 
 usage_stats.do_not_track.cache_clear()
 
@@ -79,7 +80,8 @@ def open_desk(configuration: Configuration | None = None, last: Verified | None 
     held = open_pack(known.serving, last)
     try:
         trail = open_trail(known.audit, made_by=f"tregcast {version('tregcast')}")
-        return Desk(held, Access(known.access), trail)
+        shadow = None if known.shadow is None else Shadow(known.shadow)
+        return Desk(held, Access(known.access), trail, shadow)
     except Unusable as error:
         end(UNUSABLE, str(error))
 

@@ -20,6 +20,7 @@ from service.audit.trail import Trail
 from service.held_pack import HeldPack
 from service.problem import SECONDS_TO_RETRY, Unanswered, unavailable, unrecorded
 from service.rendered import Rendered
+from service.shadow import Shadow
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Desk:
     held: HeldPack[Rendered]
     access: Access
     trail: Trail
+    shadow: Shadow | None = None
 
     def admit(self, request: Request, scope: Scope) -> Caller:
         """Who asks, if they may.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -60,7 +61,10 @@ def _answered(desk: Desk, scope: Scope, most_bytes: int, replies: Replies) -> Ha
             await desk.keep(request, caller, predictor.pack.id, body, [rejection(error)])
             raise
         await desk.keep(request, caller, predictor.pack.id, body, reply.kept)
-        return Response(reply.content, media_type=JSON)
+        if desk.shadow is None or not reply.answered:
+            return Response(reply.content, media_type=JSON)
+        after = BackgroundTask(desk.shadow.take, reply.answered)
+        return Response(reply.content, media_type=JSON, background=after)
 
     return answer
 
