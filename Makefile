@@ -46,7 +46,7 @@ bench: $(READY) ## the service beside a bare frame and BentoML's own endpoint, f
 	@$(BIN)/python benchmarks/one_record.py $(PACK)
 	@$(BIN)/python benchmarks/serving.py $(PACK)
 
-serve: $(READY) ## serve the champion of the local registry on 127.0.0.1:3000
+serve: $(READY) ## serve the champion on 127.0.0.1:3000, with a page of the API on 127.0.0.1:3001
 	@$(BIN)/tregcast serve
 
 mlflow-ui: $(READY) ## look at runs and models on 127.0.0.1:5000

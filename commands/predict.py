@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import IO
 
@@ -10,6 +11,8 @@ import click
 
 from commands.options import DEFAULT_MODEL, Fault, tracking_uri_option
 from commands.registry import pack_folder
+
+KEY = "TREGCAST_API_KEY"  # never an option, which others on the machine could read in the list of processes
 
 
 @click.command()
@@ -19,11 +22,14 @@ from commands.registry import pack_folder
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 @tracking_uri_option
 def predict(record_file: IO[bytes], pack: str, url: str | None, as_json: bool, tracking_uri: str | None) -> None:
-    """Answer one RECORD (a JSON file, or - for standard input) so that a person can read it."""
+    """Answer one RECORD (a JSON file, or - for standard input) so that a person can read it.
+
+    A service that asks who calls is shown the key in the environment variable TREGCAST_API_KEY.
+    """
     from service.text import as_text
 
     body = record_file.read()
-    answer = _asked(url, body) if url else _answered(pack_folder(pack, tracking_uri), body)
+    answer = _asked(url, body, os.environ.get(KEY)) if url else _answered(pack_folder(pack, tracking_uri), body)
     click.echo(json.dumps(answer, indent=2, ensure_ascii=False) if as_json else as_text(answer))
 
 
@@ -46,7 +52,7 @@ def _answered(folder: Path, body: bytes) -> dict[str, object]:
         raise Fault(str(error)) from error
 
 
-def _asked(url: str, body: bytes) -> dict[str, object]:
+def _asked(url: str, body: bytes, key: str | None) -> dict[str, object]:
     from http.client import HTTPException
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
@@ -54,6 +60,10 @@ def _asked(url: str, body: bytes) -> dict[str, object]:
     if not url.startswith(("http://", "https://")):
         raise Fault(f"{url}: not an http or https address")
     request = Request(f"{url.rstrip('/')}/v1/predict", body, {"Content-Type": "application/json"})
+    if key is not None:
+        if not key or not key.isascii() or not key.isprintable() or " " in key:
+            raise Fault(f"{KEY} is no key: it is empty, or holds spaces or letters that no key has; set it anew")
+        request.add_unredirected_header("Authorization", f"Bearer {key}")  # to this service and to no other
     try:
         with urlopen(request, timeout=10) as reply:
             found: dict[str, object] = json.load(reply)

@@ -28,7 +28,7 @@ def main() -> None:
         tregcast("predict", str(PATIENT), "--url", url)
     step("Where to look next")
     print(
-        f"""  make serve             serves the champion on http://127.0.0.1:3000 (page of the API, /openapi.json)
+        f"""  make serve             serves the champion on http://127.0.0.1:3000 (a page of the API on port 3001)
   make mlflow-ui         runs, metrics, plots and registered models on http://127.0.0.1:5000
   examples/patient.json  the record that was sent; change it and ask again:
                          tregcast predict examples/patient.json

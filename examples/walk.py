@@ -37,9 +37,10 @@ def service(pack: str) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    print(f"$ tregcast serve --pack {pack} --port {port} &", flush=True)
+    arguments = ["serve", "--pack", pack, "--port", str(port), "--admin-port", "0"]
+    print(f"$ tregcast {' '.join(arguments)} &", flush=True)
     log = tempfile.TemporaryFile()  # noqa: SIM115  its request log, shown only if it does not start
-    process = subprocess.Popen([str(COMMAND), "serve", "--pack", pack, "--port", str(port)], stderr=log)
+    process = subprocess.Popen([str(COMMAND), *arguments], stdout=subprocess.DEVNULL, stderr=log)
     try:
         url = f"http://127.0.0.1:{port}"
         _await(process, f"{url}/readyz", log)

@@ -8,10 +8,10 @@ from datetime import date
 
 from features.parse import parse_record
 from features.problem import Rejected
-from features.record import PatientRecord
 from features.strict_json import loads
 from model.answer import Abstention, Answer, outcome, render
 from model.predictor import Predictor
+from service.answered import Answered
 from service.batch import answer_batch, batch_document, read_batch, rendered
 from service.desk import Kept
 from service.json_response import json_bytes
@@ -21,10 +21,11 @@ from service.whatif import parse_whatif, whatif_document
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What leaves, and what is recorded of it before."""
+    """What leaves, what is recorded of it before, and the records that a challenger may be asked about after."""
 
     content: bytes
     kept: tuple[Kept, ...]
+    answered: tuple[Answered, ...] = ()
 
 
 Replies = Callable[[Predictor, bytes, date], Awaitable[Reply]]
@@ -37,37 +38,35 @@ def answer_body(predictor: Predictor, body: bytes, *, today: date) -> Answer:
     Raises:
         Rejected: with every problem of the record.
     """
-    return predictor.predict(parse_record(loads(body), today=today))
+    return _answered(predictor, body, today).answer
 
 
 async def reply_to_record(predictor: Predictor, body: bytes, today: date) -> Reply:
     """One record: its answer."""
-    record = parse_record(loads(body), today=today)
-    answer = predictor.predict(record)
-    content = json_bytes(render(answer))
-    return Reply(content, (_kept(predictor, record, answer, content),))
+    answered = _answered(predictor, body, today)
+    content = json_bytes(render(answered.answer))
+    return Reply(content, (_kept(predictor, answered, content),), (answered,))
 
 
 async def reply_to_batch(predictor: Predictor, body: bytes, today: date) -> Reply:
     """Many records: an answer each, and a record of each."""
     items = read_batch(body)
-    answers = await answer_batch(predictor, items, today=today)
-    documents = [rendered(item, found) for item, found in zip(items, answers, strict=True)]
+    found = await answer_batch(predictor, items, today=today)
+    documents = [rendered(item, each) for item, each in zip(items, found, strict=True)]
     kept = tuple(
-        rejection(found, at)
-        if isinstance(found, Rejected)
-        else _kept(predictor, found.record, found.answer, json_bytes(document), at)
-        for at, (found, document) in enumerate(zip(answers, documents, strict=True))
+        rejection(each, at) if isinstance(each, Rejected) else _kept(predictor, each, json_bytes(document), at)
+        for at, (each, document) in enumerate(zip(found, documents, strict=True))
     )
-    return Reply(json_bytes(batch_document(documents, predictor.pack, predictor.statement)), kept)
+    content = json_bytes(batch_document(documents, predictor.pack, predictor.statement))
+    return Reply(content, kept, tuple(each for each in found if not isinstance(each, Rejected)))
 
 
 async def reply_to_whatif(predictor: Predictor, body: bytes, today: date) -> Reply:
     """One record and values to try: its answer and the curves."""
     asked = parse_whatif(loads(body), today=today)
-    as_it_is = predictor.predict(asked.record)
-    content = json_bytes(await whatif_document(predictor, asked, as_it_is))
-    return Reply(content, (_kept(predictor, asked.record, as_it_is, content),))
+    answered = Answered(asked.record, predictor.predict(asked.record))
+    content = json_bytes(await whatif_document(predictor, asked, answered.answer))
+    return Reply(content, (_kept(predictor, answered, content),))
 
 
 def rejection(error: Rejected, position: int | None = None) -> Kept:
@@ -76,9 +75,13 @@ def rejection(error: Rejected, position: int | None = None) -> Kept:
     return Kept("rejected", codes, position=position)
 
 
-def _kept(
-    predictor: Predictor, record: PatientRecord, answer: Answer, content: bytes, position: int | None = None
-) -> Kept:
+def _answered(predictor: Predictor, body: bytes, today: date) -> Answered:
+    record = parse_record(loads(body), today=today)
+    return Answered(record, predictor.predict(record))
+
+
+def _kept(predictor: Predictor, answered: Answered, content: bytes, position: int | None = None) -> Kept:
+    answer = answered.answer
     said = answer.reasons if isinstance(answer, Abstention) else answer.cautions
     codes = tuple(each.code for each in said)
-    return Kept(outcome(answer), codes, content, position, answer, lacking(predictor.matrix, record))
+    return Kept(outcome(answer), codes, content, position, answer, lacking(predictor.matrix, answered.record))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -12,6 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
+from starlette.types import Lifespan
 
 from features.problem import Rejected
 from service import log
@@ -23,7 +25,7 @@ from service.routes import routes
 
 
 def create_app(desk: Desk) -> Starlette:
-    """The application: on every path of it JSON, the page or a problem document, from the pack that ``desk`` holds.
+    """The application: on every path of it JSON or a problem document, from the pack that ``desk`` holds.
 
     While it runs, the pack is swapped when its path stands for another one.
     """
@@ -35,13 +37,22 @@ def create_app(desk: Desk) -> Starlette:
         gc.freeze()  # what is loaded by now stays: no collection walks it again
         log.write(logging.INFO, "started", pack=held.current.pack.id)
         held.start()
+        if desk.shadow is not None:
+            desk.shadow.start()
         yield
+        if desk.shadow is not None:
+            desk.shadow.stop()
         held.stop()
         desk.close()
         log.write(logging.INFO, "stopped", pack=held.current.pack.id)
 
+    return bounded_app(desk, routes(desk), lifespan)
+
+
+def bounded_app(desk: Desk, routes: Sequence[BaseRoute], lifespan: Lifespan[Starlette] | None = None) -> Starlette:
+    """An application whose every answer is that of a route or a problem document."""
     app = Starlette(
-        routes=routes(desk),
+        routes=routes,
         middleware=[Middleware(Boundary, metrics=desk.metrics, traces=desk.traces)],
         exception_handlers={Rejected: _on_rejected, Unanswered: _on_unanswered, HTTPException: _on_http},
         lifespan=lifespan,

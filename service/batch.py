@@ -11,10 +11,10 @@ from datetime import date
 
 from features.parse import parse_record, parse_reference
 from features.problem import Problem, Rejected, shown
-from features.record import PatientRecord
 from features.strict_json import loads_with_problems
-from model.answer import Answer, PackRef, render
+from model.answer import PackRef, render
 from model.predictor import Predictor
+from service.answered import Answered
 from service.problem import problem_json
 
 MOST_RECORDS = 1000
@@ -81,25 +81,17 @@ def _records(value: object) -> Sequence[object]:
     return records
 
 
-@dataclass(frozen=True, slots=True)
-class Understood:
-    """A record of a batch, and its answer."""
-
-    record: PatientRecord
-    answer: Answer
-
-
-def answer_item(predictor: Predictor, item: Item, *, today: date) -> Understood | Rejected:
-    """The answer to one record of a batch, as it would have been alone; or all of its problems."""
+def answer_item(predictor: Predictor, item: Item, *, today: date) -> Answered | Rejected:
+    """One record of a batch and its answer, as it would have been alone; or all of its problems."""
     try:
         record = parse_record(item.value, today=today)
     except Rejected as error:
         return Rejected([*item.problems, *error.every])
-    return Rejected(item.problems) if item.problems else Understood(record, predictor.predict(record))
+    return Rejected(item.problems) if item.problems else Answered(record, predictor.predict(record))
 
 
-async def answer_batch(predictor: Predictor, items: Sequence[Item], *, today: date) -> list[Understood | Rejected]:
-    """The answers to all records, in order; other requests are served meanwhile."""
+async def answer_batch(predictor: Predictor, items: Sequence[Item], *, today: date) -> list[Answered | Rejected]:
+    """All records with their answers, in order; other requests are served meanwhile."""
     answers = []
     for at, item in enumerate(items):
         if at % _AT_ONCE == 0:
@@ -108,7 +100,7 @@ async def answer_batch(predictor: Predictor, items: Sequence[Item], *, today: da
     return answers
 
 
-def rendered(item: Item, found: Understood | Rejected) -> dict[str, object]:
+def rendered(item: Item, found: Answered | Rejected) -> dict[str, object]:
     """The JSON object of one answer: as alone, but for pack and statement, which stand once in a batch."""
     if isinstance(found, Rejected):
         return {

@@ -26,9 +26,10 @@ from service.app import create_app
 from service.audit.trail import open_trail
 from service.configuration import Configuration, read_configuration
 from service.desk import Desk
-from service.held_pack import HeldPack
+from service.held_pack import HeldPack, Verified
 from service.rendered import Rendered, rendered
 from service.settings import HOST, PORT, Settings, Unusable
+from service.shadow import Shadow
 from service.traces.traces import open_traces
 
 usage_stats.do_not_track.cache_clear()
@@ -52,32 +53,37 @@ class Front:
 class OneAppService(bentoml.Service):  # type: ignore[misc]
     """A BentoML service whose application is ours.
 
-    The ``configuration`` is that of the environment unless it is set before `to_asgi` is called.
+    The ``desk`` is that of the environment's configuration unless it is set before `to_asgi` is called.
     """
 
-    configuration: Configuration | None = None
+    desk: Desk | None = None
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         """The application of one worker: loads the pack, and ends the process if the pack is refused."""
         log.configure()
-        app = create_app(open_desk(self.configuration))
+        app = create_app(self.desk or open_desk())
         self.mount_apps.clear()
         self.mount_asgi_app(app, path="/")
         return Front(app, super().to_asgi(is_main))
 
 
-def open_desk(configuration: Configuration | None = None) -> Desk:
+def open_desk(configuration: Configuration | None = None, last: Verified | None = None) -> Desk:
     """All that a worker answers with, by this configuration or else the environment's.
+
+    Args:
+        configuration: which pack, who may call, where answers are recorded.
+        last: the pack to begin with where that of the configuration is refused.
 
     Raises:
         SystemExit: 2 where the settings cannot be used, 3 where the pack is refused; stderr says why.
     """
     known = configuration or _read(os.environ)
-    held = open_pack(known.serving)
+    held = open_pack(known.serving, last)
     try:
         traces = open_traces(known.traces, version=VERSION)
         trail = open_trail(known.audit, made_by=f"tregcast {VERSION}")
-        return Desk(held, Access(known.access), trail, traces=traces)
+        shadow = None if known.shadow is None else Shadow(known.shadow)
+        return Desk(held, Access(known.access), trail, shadow, traces=traces)
     except Unusable as error:
         end(UNUSABLE, str(error))
 
@@ -89,16 +95,16 @@ def _read(environment: Mapping[str, str]) -> Configuration:
         end(UNUSABLE, str(error))
 
 
-def open_pack(known: Settings) -> HeldPack[Rendered]:
+def open_pack(known: Settings, last: Verified | None = None) -> HeldPack[Rendered]:
     """The verified pack of these settings, held and not yet watched.
 
     Raises:
         SystemExit: 3 where the pack is refused; stderr says why.
     """
-    if not known.pack.is_dir():
+    if last is None and not known.pack.is_dir():
         end(REFUSED, f"there is no pack in {known.pack}; `tregcast pull` places one, or set TREGCAST_PACK")
     try:
-        return HeldPack(known.pack, rendered, pack_id=known.pack_id)
+        return HeldPack(known.pack, rendered, pack_id=known.pack_id, last=last)
     except Refused as error:
         end(REFUSED, f"the pack in {known.pack} is refused: {error}")
 
@@ -128,12 +134,8 @@ class Tregcast:
         open_pack(_read(os.environ).serving)
 
 
-def application(configuration: Configuration) -> ASGIApp:
-    """The application of `Tregcast` with this configuration; BentoML's own workers take that of the environment.
-
-    Raises:
-        SystemExit: as `open_desk` does.
-    """
+def application(desk: Desk) -> ASGIApp:
+    """The application of `Tregcast` at this desk; BentoML's own workers open one by the environment."""
     service = cast(OneAppService, Tregcast)
-    service.configuration = configuration
+    service.desk = desk
     return service.to_asgi(is_main=True)

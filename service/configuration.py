@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 from service.access.settings import AccessSettings, read_access_settings
 from service.audit.settings import AuditSettings, read_audit_settings
-from service.settings import Settings, Unusable, read_settings
+from service.settings import Settings, Unusable, read_settings, read_shadow
 from service.traces.settings import TraceSettings, read_trace_settings
 
 Part = TypeVar("Part")
@@ -22,6 +23,7 @@ class Configuration:
     access: AccessSettings = field(default_factory=AccessSettings)
     audit: AuditSettings | None = None
     traces: TraceSettings | None = None
+    shadow: Path | None = None  # a challenger's pack
 
 
 def read_configuration(environment: Mapping[str, str], serving: Settings | None = None) -> Configuration:
@@ -47,13 +49,14 @@ def read_configuration(environment: Mapping[str, str], serving: Settings | None 
     if serving is None:
         serving = _read(read_settings, environment, wrong)
     access = _read(read_access_settings, environment, wrong)
+    shadow = _read(read_shadow, environment, wrong)
     audit = None
     if "TREGCAST_AUDIT" in environment or environment.get("TREGCAST_AUTH", "off") != "off":
         audit = _read(read_audit_settings, environment, wrong)
     traces = _read(read_trace_settings, environment, wrong)
     if wrong or serving is None or access is None:
         raise Unusable("\n".join(wrong))
-    return Configuration(serving, access, audit, traces)
+    return Configuration(serving, access, audit, traces, shadow)
 
 
 def _read(

@@ -25,6 +25,7 @@ from service.metrics.metrics import Metrics
 from service.metrics.serving_state import ServingState
 from service.problem import SECONDS_TO_RETRY, Unanswered, unavailable, unrecorded
 from service.rendered import Rendered
+from service.shadow import Shadow
 from service.traces.traces import NoTraces, Traces
 
 
@@ -51,6 +52,7 @@ class Desk:
     held: HeldPack[Rendered]
     access: Access
     trail: Trail
+    shadow: Shadow | None = None
     metrics: Metrics = field(default_factory=Metrics)
     traces: Traces = field(default_factory=NoTraces)
 
@@ -72,6 +74,16 @@ class Desk:
                 raise Unanswered(unavailable(reason, SECONDS_TO_RETRY))
         request.state.caller = caller.id
         return caller
+
+    def admit_operator(self, request: Request) -> None:
+        """Let through who may read how the service does: who came to a loopback address, or has scope ``admin``.
+
+        Raises:
+            Unanswered: see `admit`.
+        """
+        server = request.scope.get("server")
+        if server is None or not is_loopback(str(server[0])):
+            self.admit(request, "admin")
 
     async def keep(self, request: Request, caller: Caller, pack_id: str, sent: bytes, kept: Sequence[Kept]) -> None:
         """Return when all of it is recorded, and counted; nothing leaves before.

@@ -34,28 +34,48 @@ class Loaded(Generic[Made]):
     report: bytes | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A folder, no link, that held the pack of this id when it was verified."""
+
+    folder: Path
+    pack_id: str
+
+
 class HeldPack(Generic[Made]):
     """A pack in use. A request reads `current` once and uses what it got to its end.
 
     ``current`` is replaced by one assignment, when the path stands for another pack and that one has been loaded
     beside it, its golden answers replayed and ``make`` called. The pack before stays in memory, so that going back
     to it takes no loading. What is refused leaves ``current`` as it is: ``problem`` then holds why, as a code,
-    until the path stands for something else.
+    until the path stands for something else. ``verified`` is where the pack in use was last found.
 
     Args:
         path: a pack folder or a link to one, which may be pointed elsewhere at any time.
         make: what the application makes of a pack, once; it runs in the thread that watches.
         pack_id: the id that the pack must have. Where it is given, the pack is never swapped.
+        last: the pack to begin with where the path's is refused. For who takes another's place, not for a start.
+        role: what the pack is to whoever holds it, as the log calls it.
 
     Raises:
         Refused: the first pack is refused.
     """
 
-    def __init__(self, path: Path, make: Callable[[Pack], Made], *, pack_id: str | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        make: Callable[[Pack], Made],
+        *,
+        pack_id: str | None = None,
+        last: Verified | None = None,
+        role: str = "pack",
+    ) -> None:
         self.problem: SwapProblem | None = None
-        self._path, self._make, self._pinned = path, make, pack_id is not None
+        self._path, self._make, self._pinned, self._role = path, make, pack_id is not None, role
         self._seen = _standing(path)  # before it is read: what changes meanwhile is seen by the next look
-        self.current: Loaded[Made] = self._load(Path(os.path.realpath(path)), pack_id)
+        self.current: Loaded[Made]
+        self.verified: Verified
+        self._begin(Path(os.path.realpath(path)), pack_id, last)
         self._before: Loaded[Made] | None = None
         self._stop = Event()
         self._thread: Thread | None = None
@@ -92,6 +112,18 @@ class HeldPack(Generic[Made]):
             self._refuse("fault", exception=type(error).__name__, where=where)
         else:
             self._serve(loaded)
+            self.verified = Verified(seen.folder, loaded.pack.id)
+
+    def _begin(self, folder: Path, pack_id: str | None, last: Verified | None) -> None:
+        try:
+            self.current = self._load(folder, pack_id)
+        except Refused as error:
+            if last is None:
+                raise
+            folder = last.folder
+            self.current = self._load(folder, last.pack_id)
+            self._refuse(error.code if self._seen else "not_found")
+        self.verified = Verified(folder, self.current.pack.id)
 
     def _watch(self) -> None:
         while not self._stop.wait(EVERY_SECONDS):
@@ -114,14 +146,14 @@ class HeldPack(Generic[Made]):
         self.problem = None
         if loaded.pack is self.current.pack:
             self.current = loaded  # its report may be another
-            log.write(logging.INFO, "pack kept", pack=loaded.pack.id)
+            log.write(logging.INFO, f"{self._role} kept", pack=loaded.pack.id)
             return
         self._before, self.current = self.current, loaded
-        log.write(logging.INFO, "pack swapped", pack=loaded.pack.id)
+        log.write(logging.INFO, f"{self._role} swapped", pack=loaded.pack.id)
 
     def _refuse(self, problem: SwapProblem, **fields: log.Field) -> None:
         self.problem = problem
-        log.write(logging.ERROR, "pack refused", pack=self.current.pack.id, problem=problem, **fields)
+        log.write(logging.ERROR, f"{self._role} refused", pack=self.current.pack.id, problem=problem, **fields)
 
 
 @dataclass(frozen=True, slots=True)

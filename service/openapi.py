@@ -54,7 +54,6 @@ def openapi_document(pack: Pack, examples: Examples) -> Json:
             },
             "/schema.json": {"get": _get("client", "What BentoML's own client reads before it calls")},
             "/openapi.json": {"get": _get("openapi", "This document")},
-            "/docs": {"get": _get("docs", "The page for people, also at /", "text/html")},
             "/livez": {"get": _get("livez", "The process is alive")},
             "/readyz": {"get": _get("readyz", "A verified pack is loaded and answers")},
         },

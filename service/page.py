@@ -1,10 +1,12 @@
-"""The page for people: one HTML document that asks for nothing else and holds no script."""
+"""The page for people: one HTML document that asks for nothing else, with one script that calls the API."""
 
 from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Mapping
+from hashlib import sha256
 from html import escape
 
 from features.units import plain
@@ -12,13 +14,9 @@ from features.vocabulary import Quantity, vocabulary
 from model.pack import Pack
 from model.predictor import COVERAGE
 from service.example import Example
+from service.page_script import SCRIPT
 from service.text import as_text
 
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
-)
-PAGE_HEADERS = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Referrer-Policy": "no-referrer"}
 HOST = re.compile(r"[A-Za-z0-9.-]{1,255}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
 HERE = "\N{OBJECT REPLACEMENT CHARACTER}"  # where the host stands in the page
 
@@ -34,14 +32,30 @@ table { border-collapse: collapse; width: 100%; font-size: .88rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid #e5e7eb; }
 th { font-weight: 600; } tbody th { padding-top: 1rem; } .wide { overflow-x: auto; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; margin: 0; }
+textarea { box-sizing: border-box; width: 100%; font: .85rem/1.45 ui-monospace, monospace; padding: .6rem .8rem; }
+input { font: inherit; width: 30rem; max-width: 100%; padding: .3rem .5rem; box-sizing: border-box; }
+button { font: inherit; padding: .35rem 1.2rem; margin-right: .8rem; }
+label { display: block; margin: .6rem 0 .2rem; }
 dt { color: #57606a; } dd { margin: 0; overflow-wrap: anywhere; } ul { margin: 0; padding-left: 1.1rem; }
 """
+
+
+def _hashed(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode('utf-8')).digest()).decode('ascii')}'"
+
+
+CONTENT_SECURITY_POLICY = (
+    f"default-src 'none'; style-src {_hashed(STYLE)}; script-src {_hashed(SCRIPT)}; connect-src 'self'; "
+    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 FIRST = ("simulated", "intended_use", "limits", "cohort", "outcome", "evaluation")  # of the card, if it has them
 WIDTH = 100  # of a line of JSON
 MOST_OPEN = 20  # entries that are not folded
 ROUTES = (
     ("POST", "/v1/predict", "one record in, a prediction or an abstention out"),
+    ("POST", "/v1/predict/batch", "up to 1,000 records in, an answer or the problems of each out"),
+    ("POST", "/v1/whatif", "one record and other values in, estimates along them out"),
     ("GET", "/v1/model", "which pack answers: made from what, how good, its limits"),
     ("GET", "/v1/vocabulary", "every quantity with its units, ranges and codes"),
     ("GET", "/v1/schema", "the JSON schema of a record"),
@@ -55,22 +69,24 @@ class Page:
     """The page of one pack; only the host in its example differs between requests."""
 
     def __init__(self, pack: Pack, example: Example) -> None:
-        self._parts = _document(pack, example).split(HERE)
+        self._open = _document(pack, example, asks_for_key=False).split(HERE)
+        self._asking = _document(pack, example, asks_for_key=True).split(HERE)
 
-    def html(self, host: str) -> bytes:
+    def html(self, host: str, *, asks_for_key: bool) -> bytes:
         """The page, as asked for at ``host``; an odd one is not repeated."""
         shown = escape(host) if HOST.fullmatch(host) else "127.0.0.1:3000"
-        return shown.join(self._parts).encode("utf-8")
+        return shown.join(self._asking if asks_for_key else self._open).encode("utf-8")
 
 
-def curl(host: str, record: Mapping[str, object]) -> str:
-    """A command that sends a record.
+def curl(host: str, record: Mapping[str, object], *, with_key: bool = False) -> str:
+    """A command that sends a record; with a key from the environment, where one is asked for.
 
     >>> print(curl("127.0.0.1:3000", {"visits": []}))
     curl -sS http://127.0.0.1:3000/v1/predict -H 'content-type: application/json' --data-binary '{"visits": []}'
     """
     body = readable(record).replace("'", "\\u0027")
-    return f"curl -sS http://{host}/v1/predict -H 'content-type: application/json' --data-binary '{body}'"
+    key = ' -H "authorization: Bearer $TREGCAST_API_KEY"' if with_key else ""
+    return f"curl -sS http://{host}/v1/predict -H 'content-type: application/json'{key} --data-binary '{body}'"
 
 
 def readable(value: object, indent: str = "") -> str:
@@ -93,7 +109,7 @@ def readable(value: object, indent: str = "") -> str:
     return "\n".join([opening, ",\n".join(items), indent + closing])
 
 
-def _document(pack: Pack, example: Example) -> str:
+def _document(pack: Pack, example: Example, *, asks_for_key: bool) -> str:
     predictor = pack.predictor
     sections = [
         f"<h1>Tregcast</h1><p>How fast will a person with ALS progress over the next 12 months, how sure is that, "
@@ -102,8 +118,11 @@ def _document(pack: Pack, example: Example) -> str:
         f'<p class="note">{escape(predictor.statement)}</p>',
         f"<p>Answers come from <b>{escape(predictor.pack.name)}</b>, pack <code>{pack.id[:12]}</code> (below).</p>",
         f"<h2>Routes</h2>{_routes()}",
-        f"<h2>Try it</h2><pre><code>{escape(curl(HERE, example.record))}</code></pre>"
-        f"<p>The answer is JSON, which reads</p><pre><code>{escape(as_text(example.answer))}</code></pre>"
+        f"<h2>Try it</h2>{_form(example, asks_for_key)}"
+        "<p>The same from a terminal</p>"
+        f"<pre><code>{escape(curl(HERE, example.record, with_key=asks_for_key))}</code></pre>"
+        "<p>The answer to the record above is JSON, which reads</p>"
+        f"<pre><code>{escape(as_text(example.answer))}</code></pre>"
         f"<details><summary>as JSON</summary><pre><code>{escape(readable(example.answer))}</code></pre></details>",
         f"<h2>The model</h2>{_model(pack)}",
         f"<h2>Vocabulary</h2><p>The unit of a measurement is required, and never guessed.</p>{_vocabulary(pack)}",
@@ -111,7 +130,21 @@ def _document(pack: Pack, example: Example) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Tregcast</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
-        f"<style>{STYLE}</style></head><body>{''.join(sections)}</body></html>\n"
+        f"<style>{STYLE}</style></head><body>{''.join(sections)}<script>{SCRIPT}</script></body></html>\n"
+    )
+
+
+def _form(example: Example, asks_for_key: bool) -> str:
+    key = (
+        '<label for="key">API key with the scope predict; it is kept in this page only, until it is closed</label>'
+        '<input id="key" type="password" autocomplete="off" spellcheck="false">'
+    )
+    return (
+        '<label for="record">A record; change it as you like</label>'
+        '<textarea id="record" rows="16" autocomplete="off" spellcheck="false">'
+        f"{escape(readable(example.record))}</textarea>{key if asks_for_key else ''}"
+        '<p><button id="ask" type="button">Ask</button><span id="status" role="status"></span></p>'
+        '<pre id="answer" hidden></pre>'
     )
 
 

@@ -119,9 +119,10 @@ def not_http() -> ProblemDocument:
     return ProblemDocument("not_http", 400, "Not an HTTP request", "Nothing was read.", (problem,), CLOSE)
 
 
-def not_found() -> ProblemDocument:
-    """A path that the service does not have."""
-    problem = Problem("not_found", "path", None, "is not a path of this service", "GET /openapi.json lists them")
+def not_found(elsewhere: str | None = None) -> ProblemDocument:
+    """A path that the service does not have; ``elsewhere`` says where what was meant is, if that is known."""
+    remedy = "GET /openapi.json lists them" + (f"; {elsewhere}" if elsewhere else "")
+    problem = Problem("not_found", "path", None, "is not a path of this service", remedy)
     return ProblemDocument("not_found", 404, "Not found", "There is nothing at this path.", (problem,))
 
 

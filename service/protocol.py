@@ -13,6 +13,7 @@ from asyncio import TimerHandle
 from collections.abc import Callable
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from service import log
 from service.json_response import PROBLEM_JSON, json_bytes
@@ -20,6 +21,7 @@ from service.problem import ProblemDocument, head_too_large, not_http, too_slow
 
 MOST_HEAD_BYTES = 32 * 1024  # request line and headers
 SECONDS_TO_SEND = 5.0  # all of a head, from the connection's start or from its first byte
+SECONDS_TO_COME = 1.0  # of a request that may be on its way when the server is told to end
 SECONDS_TO_READ = 2.0  # of a client that is refused while it still sends: closed at once, it might never see why
 
 
@@ -41,6 +43,12 @@ class _Closing:
         return getattr(self._transport, name)
 
 
+class Connections(ServerState):
+    """The connections of a server; while it is ``ending``, those that come are told so as well."""
+
+    ending = False
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """A connection. What is no request is answered with a problem document, as everything else is."""
 
@@ -48,6 +56,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _receiving = False  # a request has begun to come, and has not come to its end
     _rest: TimerHandle | None = None  # it was answered before its end; until then the end has to be there
     _leaving: TimerHandle | None = None  # nothing more is answered; what still comes is thrown away until then
+    _ending: TimerHandle | None = None  # the server ends; the next request is the last
     _received = 0  # bytes since the head began
     _parsed = 0  # bytes of it that are understood: a head may also come in one piece, with its body behind it
 
@@ -55,6 +64,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """Begin: a client that connects has something to say."""
         super().connection_made(_Closing(transport, self._leave))  # type: ignore[arg-type]
         self._await_head()
+        if isinstance(self.server_state, Connections) and self.server_state.ending:
+            self.shutdown()
 
     def data_received(self, data: bytes) -> None:
         """Take in what came, if the head stays within its bounds."""
@@ -86,6 +97,14 @@ class BoundedProtocol(HttpToolsProtocol):
         """The head is there; what follows is the body, whose reader has bounds of its own."""
         self._head_is_there()
         super().on_headers_complete()
+        if self._ending is not None:
+            self.cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        """End, after the answer to a request that is being answered or on its way: a caller has no way to know."""
+        if self._answers():
+            super().shutdown()
+        self._ending = self.loop.call_later(SECONDS_TO_COME, self._close_if_idle)
 
     def on_message_complete(self) -> None:
         """All of a request is there."""
@@ -103,8 +122,9 @@ class BoundedProtocol(HttpToolsProtocol):
         """End."""
         self._head_is_there()
         self._cancel_rest()
-        if self._leaving is not None:
-            self._leaving.cancel()
+        for timer in (self._leaving, self._ending):
+            if timer is not None:
+                timer.cancel()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words
@@ -124,6 +144,14 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _close_if_idle(self) -> None:
+        reads_head = self._head_timer is not None and self._received > 0
+        if not self._answers() and not reads_head:
+            self.transport.close()
+
+    def _answers(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
     def _too_slow(self) -> None:
         self._head_timer = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -18,20 +19,22 @@ from service.desk import Desk
 from service.documents import client_document, vocabulary_document
 from service.held_pack import HeldPack
 from service.json_response import JSON, json_bytes, json_response
-from service.metrics.scrape import metrics_route
-from service.page import PAGE_HEADERS
-from service.problem import Unanswered, no_report, unrecorded
+from service.problem import Unanswered, no_report, not_found, unrecorded
 from service.rendered import Rendered
 from service.schema import record_schema
 
 Handler = Callable[[Request], Awaitable[Response]]
 Held = HeldPack[Rendered]
 
+REPORT_POLICY = (  # the report has styles and drawings of its own, and nothing that runs
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+
 
 def routes(desk: Desk) -> list[Route]:
     """The routes of a service that answers from the pack that is held at the moment of each request."""
     held = desk.held
-    page = _page(held)
     record = _answered(desk, "predict", MOST_BYTES, reply_to_record)
     batch = _answered(desk, "batch", MOST_BATCH_BYTES, reply_to_batch)
     whatif = _answered(desk, "predict", MOST_BYTES, reply_to_whatif)
@@ -47,9 +50,8 @@ def routes(desk: Desk) -> list[Route]:
         Route("/openapi.json", _rendered(held, lambda made: made.openapi)),
         Route("/livez", _fixed({"status": "alive"})),
         Route("/readyz", _ready(desk)),
-        Route("/metrics", metrics_route(desk.metrics)),
-        Route("/", page),
-        Route("/docs", page),
+        Route("/", _on_the_admin_port),
+        Route("/docs", _on_the_admin_port),
     ]
 
 
@@ -68,7 +70,10 @@ def _answered(desk: Desk, scope: Scope, most_bytes: int, replies: Replies) -> Ha
             await desk.keep(request, caller, predictor.pack.id, body, [rejection(error)])
             raise
         await desk.keep(request, caller, predictor.pack.id, body, reply.kept)
-        return Response(reply.content, media_type=JSON)
+        if desk.shadow is None or not reply.answered:
+            return Response(reply.content, media_type=JSON)
+        after = BackgroundTask(desk.shadow.take, reply.answered)
+        return Response(reply.content, media_type=JSON, background=after)
 
     return answer
 
@@ -101,18 +106,16 @@ def _fixed(value: object, media_type: str = JSON) -> Handler:
 
 
 def _report(held: Held) -> Handler:
+    headers = {"Content-Security-Policy": REPORT_POLICY, "Referrer-Policy": "no-referrer"}
+
     async def show(_: Request) -> Response:
         report = held.current.report
         if report is None:
             raise Unanswered(no_report())
-        return Response(report, 200, PAGE_HEADERS, "text/html")
+        return Response(report, 200, headers, "text/html")
 
     return show
 
 
-def _page(held: Held) -> Handler:
-    async def show(request: Request) -> Response:
-        page = held.current.made.page
-        return Response(page.html(request.headers.get("host", "")), 200, PAGE_HEADERS, "text/html")
-
-    return show
+async def _on_the_admin_port(_: Request) -> Response:
+    raise Unanswered(not_found("the pages are on the service's admin port"))

@@ -1,80 +1,66 @@
-"""The server that ``tregcast serve`` starts: uvicorn on the BentoML service's application, in this process."""
+"""The server that ``tregcast serve`` starts: one worker in this process, or several under it."""
 
 from __future__ import annotations
 
 import os
 import socket
+from contextlib import ExitStack
 from pathlib import Path
 
-import uvicorn
-
 from service.access.settings import refuse_open
-from service.bento import UNUSABLE, application, end
+from service.bento import UNUSABLE, end
 from service.configuration import read_configuration
-from service.protocol import BoundedProtocol
-from service.settings import Settings, Unusable
-
-CANNOT_LISTEN = 1  # exit code
-SECONDS_TO_FINISH = 10  # requests in flight, after SIGTERM
-SECONDS_IDLE = 5  # of a kept connection
+from service.listener import bound
+from service.settings import HOST, Settings, Unusable
+from service.worker import CANNOT_LISTEN, answer
+from service.workers import Workers
 
 
-def serve(pack_folder: Path, host: str, port: int, *, pack_id: str | None = None) -> None:
+def serve(
+    pack_folder: Path,
+    host: str,
+    port: int,
+    *,
+    pack_id: str | None = None,
+    admin_host: str = HOST,
+    admin_port: int = 0,
+    workers: int = 1,
+) -> None:
     """Serve a pack until SIGTERM or SIGINT.
 
     Args:
         pack_folder: the pack.
         host: address to listen on.
-        port: 0 takes a free one, which the line on stdout names.
+        port: 0 takes a free one, which the last line on stdout names.
         pack_id: the id that the pack must have, where it is known.
+        admin_host: address of the admin ports.
+        admin_port: of the first worker, the others have those after it; 0 takes free ones. Stdout names them.
+        workers: processes that answer; 1 is this one.
 
     Raises:
-        SystemExit: 2 where the environment's settings cannot be used, or nobody is asked who they are and the
-            address is not a loopback one; 3 where the pack is refused; 1 where the address cannot be listened on;
-            stderr says why.
+        SystemExit: 0 after SIGTERM or SIGINT to several workers; 2 where the environment's settings cannot be used,
+            or nobody is asked who they are and an address is not a loopback one; 3 where the pack is refused; 1
+            where an address cannot be listened on; stderr says why.
     """
     try:
         configuration = read_configuration(os.environ, Settings(pack_folder, pack_id))
         refuse_open(host, configuration.access)
+        refuse_open(admin_host, configuration.access)
     except Unusable as error:
         end(UNUSABLE, str(error))
-    app = application(configuration)
-    listener = _listen(host, port)
-    config = uvicorn.Config(
-        app,
-        loop="uvloop",
-        http=BoundedProtocol,
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_keep_alive=SECONDS_IDLE,
-        timeout_graceful_shutdown=SECONDS_TO_FINISH,
-    )
-    with listener:
-        _Server(config).run([listener])
+    with ExitStack() as bound_ones:
+        listener = bound_ones.enter_context(_bound(host, port))
+        ports = [admin_port + number if admin_port else 0 for number in range(workers)]
+        admin = [bound_ones.enter_context(_bound(admin_host, each)) for each in ports]
+        if workers == 1:
+            answer(configuration, listener, admin[0])
+        else:
+            Workers(configuration, listener, admin).run()
 
 
-class _Server(uvicorn.Server):
-    """Says on stdout when it is ready."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started and sockets:
-            print(f"Tregcast is ready on http://{_address(sockets[0])}", flush=True)
-
-
-def _listen(host: str, port: int) -> socket.socket:
+def _bound(host: str, port: int) -> socket.socket:
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=2048)
-    except OSError as error:
-        words = f"cannot listen on {host} port {port}: {error.strerror or error}"
-        end(CANNOT_LISTEN, words)
-
-
-def _address(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return bound(host, port)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        end(CANNOT_LISTEN, f"cannot listen on {host} port {port}: {reason}")

@@ -47,3 +47,20 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     if wrong:
         raise Unusable("\n".join(wrong))
     return Settings(Path(pack), pack_id)
+
+
+def read_shadow(environment: Mapping[str, str]) -> Path | None:
+    """The pack, or the link to one, that is compared with the one that answers; None where there is none.
+
+    Raises:
+        Unusable: it is set to what is no folder's name.
+
+    >>> read_shadow({"TREGCAST_SHADOW": "/packs/challenger"})
+    PosixPath('/packs/challenger')
+    """
+    said = environment.get("TREGCAST_SHADOW")
+    if said is None:
+        return None
+    if not said.strip() or "\0" in said:
+        raise Unusable(f"TREGCAST_SHADOW = {said!r} is not a folder; set the folder of a pack, or unset it")
+    return Path(said)

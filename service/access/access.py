@@ -34,6 +34,11 @@ class Access:
         self._bearer = _bearer(settings)
         self._keys = None if settings.keys is None else LiveKeys(settings.keys)
 
+    @property
+    def asks(self) -> bool:
+        """Whether callers are asked who they are."""
+        return not self._open
+
     def admit(self, authorization_header: bytes | None, scope: Scope, now: float) -> Caller:
         """The caller that may do what ``scope`` says.
 

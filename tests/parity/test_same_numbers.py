@@ -33,7 +33,7 @@ def address(trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("service")
     log = folder / "stdout"
     with log.open("wb") as output:
-        command = [str(COMMAND), "serve", "--pack", str(trained.pack_folder), "--port", "0"]
+        command = [str(COMMAND), "serve", "--pack", str(trained.pack_folder), "--port", "0", "--admin-port", "0"]
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL, cwd=folder)
         try:
             deadline = time.monotonic() + 30

@@ -132,9 +132,10 @@ def other_pack(other_pack_folder: Path) -> Pack:
 
 @dataclass(frozen=True)
 class Server:
-    """A running server process; everything that it wrote is in ``written``."""
+    """A running server process, its address and that of its admin port; all that it wrote is in ``output``."""
 
     url: str
+    admin: str
     process: subprocess.Popen[bytes]
     output: Path
 
@@ -190,7 +191,8 @@ def server(pack_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     process = start(command, output, environment(folder), ROOT)
     try:
         line = await_line(process, output, "Tregcast is ready on ")
-        yield Server(line.split()[4], process, output)
+        pages = await_line(process, output, "Tregcast's pages are on ")
+        yield Server(line.split()[4], pages.split()[4], process, output)
     finally:
         stop(process)
 
@@ -198,6 +200,13 @@ def server(pack_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture(scope="session")
 def client(server: Server) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=server.url, timeout=10, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def admin(server: Server) -> Iterator[httpx.Client]:
+    """A client of the admin port."""
+    with httpx.Client(base_url=server.admin, timeout=10, trust_env=False) as client:
         yield client
 
 
@@ -210,6 +219,12 @@ class Launcher:
 
     def serve(self, pack: Path, port: int = 0, *pack_id: str) -> tuple[subprocess.Popen[bytes], Path]:
         return self.run([sys.executable, *WARNINGS, "-c", SERVE, str(pack), str(port), *pack_id])
+
+    def command(self, pack: Path, *options: str, **settings: str) -> tuple[subprocess.Popen[bytes], Path]:
+        """``tregcast serve`` on free ports."""
+        ports = ("--port", "0", "--admin-port", "0")
+        arguments = ["serve", "--pack", str(pack), *ports, *options]
+        return self.run([sys.executable, *WARNINGS, "-m", "cli", *arguments], **settings)
 
     def bentoml(self, *arguments: str, **settings: str) -> tuple[subprocess.Popen[bytes], Path]:
         return self.run([str(Path(sys.executable).with_name("bentoml")), *arguments], **settings)

@@ -20,11 +20,13 @@ FIELDS = {
 
 @pytest.fixture(scope="module")
 def written(client: httpx.Client, server: Any) -> str:
-    """All that the service wrote, after it was sent every bad record."""
+    """All that the service writes while it is sent every bad record."""
+    first = client.get("/v1/schema")
+    before = len(server.written_until(first.headers["x-request-id"]))
     for bad in TABLE:
         last = client.post("/v1/predict", content=bad["body"].encode(), headers=JSON)
     text: str = server.written_until(last.headers["x-request-id"])
-    return text
+    return text[before:]
 
 
 @pytest.mark.parametrize("bad", TABLE, ids=[bad["name"] for bad in TABLE])
@@ -53,5 +55,4 @@ def test_no_value_is_in_the_log(written: str) -> None:
         assert line["route"] is None or re.fullmatch(r"/(v1/)?[a-z.]*", line["route"])
         assert isinstance(line["status"], int)
         assert isinstance(line["duration_ms"], float)
-    others = [line for line in written.splitlines() if not line.startswith("{")]
-    assert all(line.startswith("Tregcast is ready on http://127.0.0.1:") for line in others), others
+    assert all(line.startswith("{") for line in written.splitlines())

@@ -99,7 +99,7 @@ def test_not_found(client: httpx.Client, method: str, path: str) -> None:
     assert path not in json.dumps(document["detail"])
 
 
-@pytest.mark.parametrize("path", ["/schema.json", "/static_content/index.css", "/Tregcast", "/predict", "/openapi"])
+@pytest.mark.parametrize("path", ["/static_content/index.css", "/Tregcast", "/predict", "/openapi"])
 def test_nothing_of_bentoml_answers(client: httpx.Client, path: str) -> None:
     check(client.get(path), 404, "not_found")
 
@@ -185,7 +185,7 @@ def test_a_length_is_refused_before_the_body_comes(client: httpx.Client) -> None
         assert connection.recv(4096).startswith(b"HTTP/1.1 413 ")
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", "/v1/model", "/v1/vocabulary", "/v1/schema", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/v1/model", "/v1/vocabulary", "/v1/schema", "/openapi.json"])
 def test_head_is_get_without_a_body(client: httpx.Client, path: str) -> None:
     got, head = client.get(path), client.head(path)
     assert (got.status_code, head.status_code, head.content) == (200, 200, b"")

@@ -69,7 +69,7 @@ def test_it_says_when_it_is_ready_and_stops_in_order(launcher: Any, pack_folder:
     assert httpx.get(f"{url}/readyz", trust_env=False).json()["pack"] == pack.id
     started = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    assert process.wait(15) in (0, -signal.SIGTERM)
+    assert process.wait(15) == 0
     assert time.monotonic() - started < 5
     events = [json.loads(line)["event"] for line in output.read_text("utf-8").splitlines() if line.startswith("{")]
     assert events[0] == "audit_off"
@@ -85,15 +85,15 @@ def test_bentoml_serve_is_the_same_service(
     process, output = launcher.bentoml("serve", *target, "--port", str(port), TREGCAST_PACK=str(pack_folder))
     launcher.await_line(process, output, '{"time"')
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10) as other:
-        for path in ("/", "/readyz", "/livez", "/v1/model", "/openapi.json", "/v1/schema"):
+        for path in ("/readyz", "/livez", "/v1/model", "/openapi.json", "/v1/schema"):
             ours = client.get(path, headers={"host": "h"}).content
             assert other.get(path, headers={"host": "h"}).content == ours
         answer = other.post("/v1/predict", json={**record, "reference": "CANARYTEXT"})
         assert answer.content == client.post("/v1/predict", json={**record, "reference": "CANARYTEXT"}).content
         for path in (
+            "/",
             "/metrics",
             "/healthz",
-            "/schema.json",
             "/docs.json",
             "/static_content/index.css",
             "/CANARYTEXT",

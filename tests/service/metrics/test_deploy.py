@@ -51,7 +51,7 @@ def exposed(server: Any, pack: Any) -> dict[str, dict[str, set[str]]]:
         client.post("/v1/predict/batch", json={"records": [record, {}]})
         server.written_until(last.headers["x-request-id"])
     found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for name, labels in scrape(server.url):
+    for name, labels in scrape(server.admin):
         found[name]["__name__"].add(name)
         for label, value in labels:
             found[name][label].add(value)

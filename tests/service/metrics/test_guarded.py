@@ -28,11 +28,11 @@ def line_of(response: httpx.Response, guarded: Guarded) -> dict[str, Any]:
 def after(response: httpx.Response, guarded: Guarded) -> Series:
     """A scrape, once the request is counted."""
     line_of(response, guarded)
-    return scrape(guarded.url)
+    return scrape(guarded.admin)
 
 
 def test_refused_callers_are_counted_by_status(guarded: Guarded, record: dict[str, Any]) -> None:
-    before = scrape(guarded.url)
+    before = scrape(guarded.admin)
     guarded.post("/v1/predict", record, NOBODY)
     last = guarded.post("/v1/predict/batch", {"records": [record]}, guarded.keyed["predict"])
     found = after(last, guarded)
@@ -51,11 +51,11 @@ def test_the_log_names_the_key_and_never_the_secret(guarded: Guarded, record: di
     written = (guarded.trail.parent / "output").read_text("utf-8")
     assert secret not in written
     assert "clinic predict" not in written
-    assert key_id not in httpx.get(f"{guarded.url}/metrics", trust_env=False).text
+    assert key_id not in httpx.get(f"{guarded.admin}/metrics", trust_env=False).text
 
 
 def test_recording_is_timed(guarded: Guarded, record: dict[str, Any]) -> None:
-    before = scrape(guarded.url)
+    before = scrape(guarded.admin)
     found = after(guarded.post("/v1/predict", record, guarded.keyed["predict"]), guarded)
     assert value(found, "tregcast_audit_enabled") == 1
     assert risen(before, found, "tregcast_audit_record_duration_seconds_count") == 1
@@ -67,7 +67,7 @@ def test_what_cannot_be_recorded_is_counted_as_unavailable(
     guarded: Guarded, record: dict[str, Any], tmp_path: Path
 ) -> None:
     """The last test of this server: its store is taken away."""
-    before = scrape(guarded.url)
+    before = scrape(guarded.admin)
     for path in [path for path in guarded.trail.parent.iterdir() if path.name.startswith("audit.db")]:
         shutil.move(path, tmp_path / path.name)
     response = guarded.post("/v1/predict", record, guarded.keyed["predict"])

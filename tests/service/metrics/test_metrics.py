@@ -36,9 +36,9 @@ def ask(server: Any, path: str, body: object) -> httpx.Response:
 
 
 def test_a_prediction_is_counted_once_everywhere(server: Any, record: dict[str, Any]) -> None:
-    before = scrape(server.url)
+    before = scrape(server.admin)
     answer = ask(server, "/v1/predict", record).json()
-    after = scrape(server.url)
+    after = scrape(server.admin)
     route = {"method": "POST", "route": "/v1/predict", "status": "200"}
     assert risen(before, after, "tregcast_requests_total", **route) == 1
     assert risen(before, after, "tregcast_request_duration_seconds_count", route="/v1/predict") == 1
@@ -61,10 +61,10 @@ def test_quantities_that_a_record_lacks_are_counted(server: Any, pack: Pack, rec
     for visit in record["visits"]:
         visit["measurements"].pop("crp", None)
         visit["measurements"]["nfl"] = {"value": 60, "unit": "pg/mL"}
-    before = scrape(server.url)
+    before = scrape(server.admin)
     ask(server, "/v1/predict", record)
     ask(server, "/v1/whatif", {"record": record, "vary": {"nfl": {"values": [60], "unit": "pg/mL"}}})
-    after = scrape(server.url)
+    after = scrape(server.admin)
     missing = {
         name
         for name in vocabulary().quantities
@@ -80,9 +80,9 @@ def test_quantities_that_a_record_lacks_are_counted(server: Any, pack: Pack, rec
 
 def test_each_record_of_a_batch_has_its_outcome_and_its_reasons(server: Any, record: dict[str, Any]) -> None:
     silent = {**record, "visits": [{**record["visits"][-1], "measurements": {}}]}
-    before = scrape(server.url)
+    before = scrape(server.admin)
     answer = ask(server, "/v1/predict/batch", {"records": [record, silent, {}, record]}).json()
-    after = scrape(server.url)
+    after = scrape(server.admin)
     for outcome, count in answer["counts"].items():
         assert risen(before, after, "tregcast_answers_total", endpoint="batch", outcome=outcome) == count
     [abstained] = [each for each in answer["answers"] if each["outcome"] == "abstained"]
@@ -94,7 +94,7 @@ def test_each_record_of_a_batch_has_its_outcome_and_its_reasons(server: Any, rec
 
 
 def test_it_says_which_pack_and_program_answer_and_how_the_process_is(server: Any, pack: Pack) -> None:
-    found = scrape(server.url)
+    found = scrape(server.admin)
     [named] = [dict(labels) for (name, labels) in found if name == "tregcast_pack_info"]
     assert named == pack.predictor.pack.to_json()
     [build] = [dict(labels) for (name, labels) in found if name == "tregcast_build_info"]
@@ -105,9 +105,9 @@ def test_it_says_which_pack_and_program_answer_and_how_the_process_is(server: An
     assert value(found, "tregcast_process_open_fds") > 3
 
 
-def test_nothing_that_was_sent_is_in_it(client: httpx.Client, server: Any, record: dict[str, Any]) -> None:
+def test_nothing_that_was_sent_is_in_it(client: httpx.Client, admin: httpx.Client, record: dict[str, Any]) -> None:
     send_canaries(client, record)
-    text = client.get("/metrics").text
+    text = admin.get("/metrics").text
     sent = [name for name in text.split() if TEXT in name or TEXT.lower() in name]
     assert sent == []
     # The sums of distributions are numbers that hold many values; no series has a marked value.
@@ -123,7 +123,7 @@ def test_the_pack_and_what_is_wrong_with_the_next_follow_a_swap(
     link = tmp_path / "champion"
     point(link, pack_folder)
     process, output = launcher.serve(link)
-    url = launcher.await_line(process, output, "Tregcast is ready on ").split()[4]
+    url = launcher.await_line(process, output, "Tregcast's pages are on ").split()[4]
 
     def held() -> tuple[list[str], list[str]]:
         found = scrape(url)

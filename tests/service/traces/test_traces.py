@@ -42,7 +42,8 @@ def traced(collected: Collector, pack_folder: Path, tmp_path_factory: pytest.Tem
     process = start(command, folder / "output", settings, ROOT)
     try:
         line = await_line(process, folder / "output", "Tregcast is ready on ")
-        yield Server(line.split()[4], process, folder / "output")
+        pages = await_line(process, folder / "output", "Tregcast's pages are on ")
+        yield Server(line.split()[4], pages.split()[4], process, folder / "output")
     finally:
         stop(process)
 

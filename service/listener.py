@@ -1,0 +1,49 @@
+"""Addresses that the service listens on."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+
+BACKLOG = 2048  # connections that wait to be accepted
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket that has its address, and does not listen yet: who connects before there is a pack is refused.
+
+    Args:
+        host: address.
+        port: 0 takes a free one.
+
+    Raises:
+        OSError: the address cannot be had.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(address)
+        listener.setblocking(False)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def address_of(listener: socket.socket) -> str:
+    """The address as it stands in a URL.
+
+    >>> with socket.create_server(("127.0.0.1", 0)) as listener:
+    ...     address_of(listener) == f"127.0.0.1:{listener.getsockname()[1]}"
+    True
+    """
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def say_ready(listener: socket.socket, admin: Sequence[socket.socket]) -> None:
+    """Say on stdout where the service answers; the admin port of each worker first."""
+    places = " ".join(f"http://{address_of(each)}" for each in admin)
+    print(f"Tregcast's pages are on {places}\nTregcast is ready on http://{address_of(listener)}", flush=True)
