@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import log
 from service.json_response import PROBLEM_JSON, json_response
-from service.problem import ProblemDocument, internal_error, unavailable
+from service.problem import ProblemDocument, internal_error, not_found, unavailable
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 PROBES = frozenset({"/livez", "/readyz"})  # asked every few seconds: logged only when they fail
@@ -57,6 +57,8 @@ class Boundary:
         try:
             if self._in_flight > MOST_IN_FLIGHT and scope["path"] not in PROBES:
                 await respond(unavailable("has as many requests as it can answer at a time", 1))
+            elif b"%" in scope.get("raw_path", b""):
+                await respond(not_found())  # no path of ours has an escape: /v1%2Fpredict is not /v1/predict
             else:
                 await self.app(scope, receive, send_with_headers)
         except ClientDisconnect:

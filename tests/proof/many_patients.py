@@ -24,7 +24,7 @@ from tests.proof.evaluator import Evaluator
 from tests.proof.random_patients import TODAY, RandomPatients
 
 AT_ONCE = 1000  # patients whose trees are walked together
-SHARE = 10_000  # patients that a process takes at a time
+SHARE = 2_000  # patients that a process takes at a time
 
 
 def compared(folder: Path, numbers: Sequence[int]) -> Comparison:
