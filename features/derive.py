@@ -18,6 +18,7 @@ Scale = Literal["alsfrs_r_total", "alsfrs_total"]
 SCALE_MAXIMUM: Mapping[str, float] = {"alsfrs_r_total": 48.0, "alsfrs_total": 40.0}
 SHORTEST_SPAN_MONTHS = 1.0  # a change over less is the noise of two readings
 AGE_DECIMALS = 6  # half a minute: `until` and tables count ages back and forth, which must leave no trace
+ROUNDING = 1e-12  # of the values: a change below it is how floats were summed, not what was measured
 CHANGE, DRAWN = "_change_per_month", "_months_since_drawn"
 Readings = Mapping[str, Sequence[tuple[float, Measurement]]]
 """(month, measurement) by quantity, in time order."""
@@ -123,11 +124,13 @@ def _of_quantity(
 def slope(points: list[tuple[float, float]]) -> float:
     """Least-squares slope of (x, y) points with at least two different x.
 
-    >>> slope([(0.0, 1.0), (1.0, 2.0), (2.0, 6.0)])
-    2.5
+    A slope that is nothing beside the rounding of the values is 0: trees ask on which side of 0 a change is.
+
+    >>> slope([(0.0, 1.0), (1.0, 2.0), (2.0, 6.0)]), slope([(0.1, 0.3), (1.4, 0.3), (9.7, 0.3)])
+    (2.5, 0.0)
     """
     count = len(points)
-    total_x = total_y = across = along = 0.0
+    total_x = total_y = across = along = most = 0.0
     for x, y in points:
         total_x += x
         total_y += y
@@ -135,7 +138,8 @@ def slope(points: list[tuple[float, float]]) -> float:
     for x, y in points:
         across += (x - mean_x) * (y - mean_y)
         along += (x - mean_x) ** 2
-    return across / along
+        most += abs((x - mean_x) * y)
+    return across / along if abs(across) > ROUNDING * most else 0.0
 
 
 def _patient(record: PatientRecord) -> dict[str, float]:

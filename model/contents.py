@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ BOOSTERS = (
 )
 """Names of boosters: the first two where one situation answers for all, the others where there are two."""
 NO_BOOSTER = b"null\n"
+ROUNDING = 1e-6  # of shares that add up to 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,9 @@ def decode(files: Mapping[str, bytes]) -> Contents:
     with reading("applicability.json"):
         applicability = _applicability_from_json(parse_json(files["applicability.json"]))
     with reading("card.json"):
-        card = dict(parse_json(files["card.json"]))
+        card = parse_json(files["card.json"])
+        if not isinstance(card, dict):
+            raise ValueError("it is not an object")
     with reading("golden.json"):
         golden = tuple(GoldenAnswer(g["record"], g["answer"]) for g in parse_json(files["golden.json"]))
     with reading("model.json"):
@@ -111,6 +115,8 @@ def decode(files: Mapping[str, bytes]) -> Contents:
             raise ValueError(
                 f"importance is not {len(columns)} shares for each of {len(fitted.situations)} situations"
             )
+        if any(min(each) < 0 or (any(each) and abs(math.fsum(each) - 1.0) > ROUNDING) for each in importance):
+            raise ValueError("importance is not shares of one whole")
         _check_width(applicability, len(columns))
         return Contents(
             name=str(model["name"]),

@@ -14,7 +14,7 @@ from service import log
 from service.json_response import PROBLEM_JSON, json_response
 from service.metrics.codes import ENDPOINTS, NO_ROUTE
 from service.metrics.metrics import Metrics
-from service.problem import ProblemDocument, internal_error, unavailable
+from service.problem import ProblemDocument, internal_error, not_found, unavailable
 from service.traces.traces import NoTraces, Traces
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
@@ -62,6 +62,8 @@ class Boundary:
         try:
             if self._metrics.in_flight > MOST_IN_FLIGHT and scope["path"] not in PROBES:
                 await respond(unavailable("has as many requests as it can answer at a time", 1))
+            elif b"%" in scope.get("raw_path", b""):
+                await respond(not_found())  # no path of ours has an escape: /v1%2Fpredict is not /v1/predict
             else:
                 await self.app(scope, receive, send_with_headers)
         except ClientDisconnect:

@@ -20,6 +20,8 @@ from service.json_response import PROBLEM_JSON, json_bytes
 from service.problem import ProblemDocument, head_too_large, not_http, too_slow
 
 MOST_HEAD_BYTES = 32 * 1024  # request line and headers
+BETWEEN = len(": \r\n")  # name and value of a header, and behind them
+VERSIONS = ("1.0", "1.1")  # the parser would take 0.9 and 2.0 as well
 SECONDS_TO_SEND = 5.0  # all of a head, from the connection's start or from its first byte
 SECONDS_TO_COME = 1.0  # of a request that may be on its way when the server is told to end
 SECONDS_TO_READ = 2.0  # of a client that is refused while it still sends: closed at once, it might never see why
@@ -85,16 +87,20 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         """A part of the request line."""
+        if b"#" in url:
+            raise ValueError("a fragment is no part of a request")  # see `_count`
         self._count(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header."""
-        self._count(len(name) + len(value))
+        self._count(len(name) + len(value) + BETWEEN)
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The head is there; what follows is the body, whose reader has bounds of its own."""
+        if self.parser.get_http_version() not in VERSIONS:
+            raise ValueError("no version of HTTP that is spoken here")  # see `_count`
         self._head_is_there()
         super().on_headers_complete()
         if self._ending is not None:

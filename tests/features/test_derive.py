@@ -275,3 +275,16 @@ def test_dropping_a_marker_touches_only_its_own_columns(
     own = {dropped, *MAKES.get(dropped, ())}
     allowed = {column for column, feature in catalogue().items() if feature.quantity in own}
     assert changed <= (allowed | {"delta_fs"} if scale in own else allowed)
+
+
+@given(
+    st.lists(st.floats(0, 60), min_size=2, max_size=12, unique_by=lambda month: round(month, 3)),
+    st.floats(0.001, 5000),
+)
+def test_a_value_that_never_changed_has_a_change_of_0_to_the_bit(months: list[float], value: float) -> None:
+    """Trees ask whether a change is below 0; the rounding of a sum must not answer."""
+    assert slope([(month, value) for month in sorted(months)]) == 0.0
+
+
+def test_a_small_change_is_still_a_change() -> None:
+    assert slope([(1.0, 5000.0), (2.0, 5000.000001), (3.0, 5000.000002)]) == pytest.approx(1e-6, rel=1e-3)

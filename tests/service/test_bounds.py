@@ -131,3 +131,28 @@ def test_what_is_not_http_gets_a_problem_document(server: Any, rubbish: bytes) -
         status, document = received(connection)
     assert status in {400, 404, 405}
     assert document["type"].startswith("urn:tregcast:problem:")
+
+
+@pytest.mark.parametrize("line", [b"/v1/predict HTTP/0.9", b"/v1/predict HTTP/2.0", b"/v1/predict#x HTTP/1.1"])
+def test_a_request_line_that_is_not_of_http_1_is_refused(server: Any, line: bytes) -> None:
+    with connected(server) as connection:
+        head = HEAD.replace(b"/v1/predict HTTP/1.1", line)
+        connection.sendall(head + b"content-length: 2\r\n\r\n{}")
+        status, document = received(connection)
+    assert (status, document["type"]) == (400, "urn:tregcast:problem:not_http")
+
+
+def test_many_small_headers_are_a_large_head(server: Any) -> None:
+    many = b"".join(b"x-%d: 1\r\n" % at for at in range(MOST_HEAD_BYTES // 9))
+    with connected(server) as connection:
+        connection.sendall(HEAD + many + b"content-length: 2\r\n\r\n{}")
+        assert received(connection)[0] == 431
+
+
+@pytest.mark.parametrize("path", ["/v1%2fpredict", "/v1/%70redict", "/v1/predict%00", "/v1/predict%"])
+def test_a_path_with_an_escape_is_no_path_of_ours(server: Any, path: str) -> None:
+    with connected(server) as connection:
+        head = HEAD.replace(b"/v1/predict", path.encode())
+        connection.sendall(head + b"connection: close\r\ncontent-length: 0\r\n\r\n")
+        status, document = received(connection)
+    assert (status, document["type"]) == (404, "urn:tregcast:problem:not_found")

@@ -1,0 +1,188 @@
+"""What a raw JSON record says, worked out anew from the vocabulary's definitions; a part of the evaluator.
+
+Nothing is taken from the product but ``features/vocabulary.toml``, read as data.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+VOCABULARY = Path(__file__).parents[2] / "features" / "vocabulary.toml"
+DAYS_A_MONTH = Fraction(36525, 1200)
+SCALE_TOP = {"alsfrs_r_total": 48.0, "alsfrs_total": 40.0}
+SHARED_ITEMS = [
+    "speech",
+    "salivation",
+    "swallowing",
+    "handwriting",
+    "cutting",
+    "dressing",
+    "turning",
+    "walking",
+    "stairs",
+]
+R_ITEMS = tuple(f"alsfrs_{item}" for item in (*SHARED_ITEMS, "dyspnea", "orthopnea", "ventilation"))
+OLD_ITEMS = tuple(f"alsfrs_{item}" for item in (*SHARED_ITEMS, "breathing"))
+
+Values = Mapping[str, float]
+
+# What follows exactly from other measurements of one visit: features/consistency.py says so in words.
+FOLLOWS: dict[str, tuple[tuple[str, ...], Callable[[Values], float]]] = {
+    "treg_count": (("cd4_count", "treg_pct_cd4"), lambda v: v["cd4_count"] * v["treg_pct_cd4"] / 100.0),
+    "nlr": (
+        ("neutrophils", "lymphocytes"),
+        lambda v: v["neutrophils"] / v["lymphocytes"] if v["lymphocytes"] > 0 else math.inf,
+    ),
+    "bmi": (("weight", "height"), lambda v: v["weight"] / (v["height"] / 100.0) ** 2),
+    "alsfrs_r_total": (R_ITEMS, lambda v: math.fsum(v[item] for item in R_ITEMS)),
+    "alsfrs_total": (OLD_ITEMS, lambda v: math.fsum(v[item] for item in OLD_ITEMS)),
+}
+
+
+def read_words() -> dict[str, Any]:
+    """The vocabulary as it stands in its file, quantities and categories by name."""
+    table = tomllib.loads(VOCABULARY.read_text("utf-8"))
+    return {kind: {row["name"]: row for row in table[kind]} for kind in ("quantity", "category")}
+
+
+WORDS = read_words()
+QUANTITIES: dict[str, dict[str, Any]] = WORDS["quantity"]
+CATEGORIES: dict[str, dict[str, Any]] = WORDS["category"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    value: float  # in the canonical unit
+    comparator: str | None
+    ratio: str | None  # Treg : responder
+
+
+@dataclass
+class Facts:
+    """What is known of a patient at the index visit."""
+
+    columns: dict[str, float] = field(default_factory=dict)
+    age_of: dict[str, float] = field(default_factory=dict)  # quantity -> months since it was last known
+    last: dict[str, Reading] = field(default_factory=dict)  # quantity -> last reading, sent or computed
+    sent: set[str] = field(default_factory=set)  # quantities that stand in the record
+    usable: set[str] = field(default_factory=set)  # of these, those with a reading on the footing of their column
+    other_footing: set[str] = field(default_factory=set)  # with a reading at another ratio
+    reference: str | None = None
+
+
+@cache
+def units_of(name: str) -> dict[str, Fraction]:
+    """Canonical value = value * factor, exactly, for each accepted unit."""
+    quantity = QUANTITIES[name]
+    found = {str(quantity["unit"]): Fraction(1)}
+    for code, said in quantity.get("units", {}).items():
+        first, second = said["factor"] if isinstance(said, dict) else said
+        found[code] = Fraction(repr(first)) / Fraction(repr(second))
+    return found
+
+
+def canonical(name: str, sent: Mapping[str, Any]) -> float:
+    """The shortest decimal of what was sent, times the exact factor, rounded once: docs of features/units.py."""
+    if sent["unit"] == QUANTITIES[name]["unit"]:
+        return float(sent["value"])
+    return float(Fraction(repr(float(sent["value"]))) * units_of(name)[sent["unit"]])
+
+
+def facts_of(record: Mapping[str, Any], scale: str) -> Facts:
+    """All features of a valid record, and what cautions ask about."""
+    facts = Facts(reference=record.get("reference"))
+    visits = [(_month(record, visit), visit) for visit in record["visits"]]
+    index = visits[-1][0]
+    series: dict[str, list[tuple[float, Reading]]] = {}
+    for month, visit in visits:
+        for name, reading in _known(visit, facts).items():
+            series.setdefault(name, []).append((month, reading))
+    for name, points in series.items():
+        _of_quantity(name, points, index, facts)
+    _of_patient(record, index, facts)
+    if scale in series:
+        month, last = series[scale][-1]
+        if month > 0:
+            facts.columns["delta_fs"] = (SCALE_TOP[scale] - last.value) / month
+    return facts
+
+
+def _month(record: Mapping[str, Any], visit: Mapping[str, Any]) -> float:
+    if "date" not in visit:
+        return canonical("months_since_onset", visit["months_since_onset"])
+    days = (date.fromisoformat(visit["date"]) - date.fromisoformat(record["onset_date"])).days
+    return days / float(DAYS_A_MONTH)
+
+
+def _known(visit: Mapping[str, Any], facts: Facts) -> dict[str, Reading]:
+    """The readings of a visit on the footing of their columns, and what follows from them."""
+    known: dict[str, Reading] = {}
+    for name, sent in visit["measurements"].items():
+        facts.sent.add(name)
+        qualifier = QUANTITIES[name].get("qualifier")
+        ratio = None if qualifier is None else sent[qualifier["name"]]
+        if qualifier is not None and ratio != qualifier["comparable"]:
+            facts.other_footing.add(name)
+            continue
+        facts.usable.add(name)
+        known[name] = Reading(canonical(name, sent), sent.get("comparator"), ratio)
+    for name, (parts, compute) in FOLLOWS.items():
+        if name in known or any(part not in known or known[part].comparator for part in parts):
+            continue
+        value = compute({part: known[part].value for part in parts})
+        low, high = QUANTITIES[name]["plausible"]
+        if low <= value <= high:
+            known[name] = Reading(value, None, None)
+    return known
+
+
+def _of_quantity(name: str, points: list[tuple[float, Reading]], index: float, facts: Facts) -> None:
+    column = QUANTITIES[name]["column"]
+    month, last = points[-1]
+    facts.last[name] = last
+    facts.age_of[name] = index - month
+    facts.columns[column] = last.value
+    facts.columns[f"{column}_months_since_drawn"] = index - month
+    exact = [(month, reading.value) for month, reading in points if reading.comparator is None]
+    if len(exact) >= 2 and exact[-1][0] - exact[0][0] >= 1.0:
+        facts.columns[f"{column}_change_per_month"] = _slope(exact)
+
+
+def _slope(points: list[tuple[float, float]]) -> float:
+    """Least squares in whole numbers, rounded once; 0 below 1e-12 of the values (features/derive.py)."""
+    (x, per_x), (y, per_y) = (_whole([point[at] for point in points]) for at in (0, 1))
+    apart = [len(x) * a - sum(x) for a in x]
+    across = sum(a * b for a, b in zip(apart, y, strict=True))
+    if abs(across) * 10**12 <= sum(abs(a * b) for a, b in zip(apart, y, strict=True)):
+        return 0.0
+    return (across * len(x) * per_x) / (sum(a * a for a in apart) * per_y)
+
+
+def _whole(numbers: list[float]) -> tuple[list[int], int]:
+    """Floats as whole numbers of one fraction, and how many of it make 1."""
+    ratios = [number.as_integer_ratio() for number in numbers]
+    finest = max(below for _, below in ratios)
+    return [above * (finest // below) for above, below in ratios], finest
+
+
+def _of_patient(record: Mapping[str, Any], index: float, facts: Facts) -> None:
+    facts.columns["months_since_onset"] = index
+    if "age" in record:
+        facts.columns["age_years"] = round(canonical("age", record["age"]), 6)
+    if "diagnostic_delay" in record:
+        facts.columns["diagnostic_delay_months"] = canonical("diagnostic_delay", record["diagnostic_delay"])
+    said = {name: record[name] for name in CATEGORIES if name in record}
+    for visit in record["visits"]:
+        if "riluzole" in visit:
+            said["riluzole"] = visit["riluzole"]
+    for name, value in said.items():
+        for column, one in CATEGORIES[name]["columns"].items():
+            facts.columns[column] = float(value == one)
