@@ -80,6 +80,21 @@ class Applicability:
         found: list[int] = self._positions[beyond].tolist()
         return found
 
+    def times_beyond(self, row: Floats, at: int) -> float:
+        """By what factor a value is beyond the range that training saw; 1 inside it, and for 0 and below.
+
+        >>> knots = Knots(np.array([2.0, 8.0]), np.array([-1.0, 1.0]), 2.0, 8.0)
+        >>> cohort = Applicability((0,), (knots,), np.eye(1), 3.0, (1.0,))
+        >>> [cohort.times_beyond(np.array([value]), 0) for value in (0.5, 5.0, 32.0)]
+        [4.0, 1.0, 4.0]
+        """
+        knots, value = self.knots[self.positions.index(at)], float(row[at])
+        if 0.0 < knots.highest < value:
+            return value / knots.highest
+        if 0.0 < value < knots.lowest:
+            return knots.lowest / value
+        return 1.0
+
     def _whitening(self, pattern: bytes) -> Floats:
         measured = np.unpackbits(np.frombuffer(pattern, np.uint8), count=len(self.positions)).astype(np.bool_)
         return whitening(self.covariance[np.ix_(measured, measured)])

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from features.consistency import COMPLETED_FROM
 from features.derive import DRAWN, Readings, comparable, qualified
+from features.feature import Feature
 from features.matrix import DesignMatrix
 from features.record import PatientRecord
 from features.units import plain
@@ -22,6 +23,7 @@ OLDEST_SCORE_MONTHS = 12.0  # the horizon of the prediction itself: an older sco
 LARGEST_UNSEEN_SHARE = 0.1  # of all contributions, that may rest on inputs whose absence nobody taught (assumption)
 MOST_MISSING_SHARE = 0.5  # of all contributions: from here on, that little is known is worth a caution (assumption)
 NAMED_MISSING = 5
+MOST_TIMES_BEYOND = 3.0  # the range of training: a rare patient by 1.5, a wrong unit by more; docs/decisions/0011
 IMPORTANT_SHARE = 0.05  # a missing input is worth a caution if it carries at least this share of all contributions
 
 
@@ -48,6 +50,11 @@ class Case:
         """Positions of what is not available, the weightiest first."""
         values = self.row.tolist()
         return [at for at in _by_weight(self.importance) if values[at] != values[at]]
+
+    @cached_property
+    def outside(self) -> list[int]:
+        """Positions of values outside the range that training saw."""
+        return self.applicability.outside(self.row)
 
     @cached_property
     def measured_inputs(self) -> list[Quantity]:
@@ -118,7 +125,7 @@ def _stale(case: Case) -> list[Caution]:
 
 def _outside_training(case: Case) -> list[Caution]:
     found = []
-    for at in case.applicability.outside(case.row):
+    for at in case.outside:
         feature = case.matrix.features[at]
         words = f"{feature.label} is outside the range that the training cohort covers."
         found.append(Caution("outside_training_range", (feature.column,), words))
@@ -196,6 +203,27 @@ def _no_room(case: Case) -> list[Reason]:
     return [Reason("score_near_its_end", words)]
 
 
+def _far_outside(case: Case) -> list[Reason]:
+    """Many times beyond what training saw: in a wrong unit, or of a patient whom the model does not know."""
+    beyond = [
+        case.matrix.features[at]
+        for at in case.outside
+        if _is_amount(case.matrix.features[at])
+        and case.applicability.times_beyond(case.row, at) > MOST_TIMES_BEYOND
+    ]
+    if not beyond:
+        return []
+    labels = "; ".join(feature.label for feature in beyond)
+    words = f"Many times beyond the range that the training cohort covers; check value and unit: {labels}."
+    return [Reason("far_outside_training_range", words)]
+
+
+def _is_amount(feature: Feature) -> bool:
+    """Whether it is a measured amount, of which twice as much means something: no score, change or age."""
+    quantity = vocabulary().quantities.get(feature.quantity or "")
+    return feature.kind == "last" and quantity is not None and not quantity.integer
+
+
 def _unlike(case: Case) -> list[Reason]:
     if not case.applicability.is_unlike(case.row):
         return []
@@ -219,6 +247,7 @@ ABSTENTIONS: tuple[Callable[[Case], list[Reason]], ...] = (
     _no_score,
     _too_little,
     _no_room,
+    _far_outside,
     _unlike,
 )
 

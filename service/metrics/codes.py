@@ -11,8 +11,9 @@ OTHER = "other"  # a code that is on no list; the tests find it
 NO_ROUTE = "none"
 ENDPOINTS: Mapping[str, str] = {"/v1/predict": "predict", "/v1/predict/batch": "batch", "/v1/whatif": "whatif"}
 REASONS = (
-    "no_functional_score",
+    "far_outside_training_range",
     "functional_score_too_old",
+    "no_functional_score",
     "score_near_its_end",
     "too_little_to_go_on",
     "unlike_training_cohort",

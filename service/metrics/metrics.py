@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Sequence
-from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from features.version import VERSION
 from features.vocabulary import vocabulary
 from model.answer import Abstention, Answer, Prediction
 from model.distribution import FAST_ABOVE, SLOW_BELOW
@@ -163,7 +163,7 @@ class _Worker:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._versions = (version("tregcast"), platform.python_version())
+        self._versions = (VERSION, platform.python_version())
 
     def collect(self) -> Iterator[Metric]:
         in_flight = self._metrics.in_flight

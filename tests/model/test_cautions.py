@@ -182,12 +182,35 @@ TOO_LITTLE = replace(USUAL, age_years=None, categories={})
         (replace(USUAL, age_years=None), set()),
         (replace(USUAL, categories={}), set()),
         (record(bare(20.0, alsfrs_r_total=36)), set()),  # what others lacked too may be missing
-        (record(visit(20.0, crp=500.0, nfl=3000.0)), {"unlike_training_cohort"}),
+        (record(visit(20.0, crp=500.0, nfl=3000.0)), {"far_outside_training_range", "unlike_training_cohort"}),
         (record(visit(20.0, crp=8.0, nfl=180.0)), set()),
     ],
 )
 def test_abstentions(made: PatientRecord, codes: set[str]) -> None:
     assert {reason.code for reason in abstentions(case(made))} == codes
+
+
+@pytest.mark.parametrize(
+    ("of_highest", "of_lowest", "answered"),
+    [(2.9, None, True), (3.1, None, False), (None, 1 / 2.9, True), (None, 1 / 3.1, False), (None, 0.0, True)],
+)
+def test_a_value_many_times_beyond_what_training_saw_is_not_answered(
+    of_highest: float | None, of_lowest: float | None, answered: bool
+) -> None:
+    knots = APPLICABILITY.knots[APPLICABILITY.positions.index(MATRIX.columns.index("crp_mg_l"))]
+    value = knots.highest * of_highest if of_highest is not None else knots.lowest * (of_lowest or 0.0)
+    made = record(visit(20.0, crp=value))
+    assert found(made)["outside_training_range"] == ("crp_mg_l",)
+    reasons = {reason.code: reason.words for reason in abstentions(case(made))}
+    assert ("far_outside_training_range" not in reasons) is answered
+    assert answered or "C-reactive protein" in reasons["far_outside_training_range"]
+
+
+def test_a_score_is_no_amount() -> None:
+    lowest = APPLICABILITY.knots[APPLICABILITY.positions.index(MATRIX.columns.index("alsfrs_r_total"))].lowest
+    assert lowest > 4
+    reasons = abstentions(case(record(visit(20.0, alsfrs_r_total=1))))
+    assert "far_outside_training_range" not in {reason.code for reason in reasons}
 
 
 def test_an_estimate_that_the_score_leaves_no_room_for_is_not_given() -> None:
@@ -212,7 +235,7 @@ def test_every_rule_has_been_triggered_above() -> None:
         "not_comparable",
         "not_an_input",
     }
-    assert len(ABSTENTIONS) == 4
+    assert len(ABSTENTIONS) == 5
 
 
 def test_reasons_hold_no_number() -> None:

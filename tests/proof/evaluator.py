@@ -39,6 +39,7 @@ NAMES = (
     ("first_visit_location", "first_visit_scale", "follow_up_location", "follow_up_scale"),
 )
 # The rules of model/cautions.py, in numbers:
+TIMES_BEYOND = 3.0  # docs/decisions/0011-far-outside.md
 OLDEST_SCORE_MONTHS = 12.0
 UNSEEN_SHARE, HEAVY_SHARE, MISSING_SHARE, NAMED = 0.1, 0.05, 0.5, 5
 ALWAYS_THERE = 0.995
@@ -169,6 +170,8 @@ class Evaluator:
             found.append("too_little_to_go_on")
         if not around.lowest <= around.location <= around.highest:
             found.append("score_near_its_end")
+        if self._far(row):
+            found.append("far_outside_training_range")
         if self._unlike(row):
             found.append("unlike_training_cohort")
         return found
@@ -178,6 +181,19 @@ class Evaluator:
         return [
             at for at, share in enumerate(self.cohort["measured"]) if share > ALWAYS_THERE and math.isnan(row[at])
         ]
+
+    def _far(self, row: Floats) -> bool:
+        """Whether the last value of a quantity, no score, is over three times beyond what the cohort had."""
+        amounts = {quantity["column"] for quantity in QUANTITIES.values() if not quantity.get("integer")}
+        for position, knots in zip(self.cohort["positions"], self.cohort["knots"], strict=True):
+            value = float(row[position])
+            if self.columns[position] not in amounts or not value > 0.0:
+                continue
+            if knots["lowest"] > value and knots["lowest"] / value > TIMES_BEYOND:
+                return True
+            if value > knots["highest"] > 0.0 and value / knots["highest"] > TIMES_BEYOND:
+                return True
+        return False
 
     def _unlike(self, row: Floats) -> bool:
         """Whether Wilson and Hilferty's score of the Mahalanobis distance is above the cohort's limit."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,9 +14,16 @@ from tests.proof.unit_mixups import FACTORS, simulated_records, swap_fates, unit
 if TYPE_CHECKING:
     from tests.conftest import Trained
 
+LEAST_STOPPED = {"/1000": 0.99, "x100": 0.95, "/100": 0.95}  # docs/proof.md has the full size
 BY_100_OR_MORE = [name for name in FACTORS if "100" in name]
 MOST_UNSEEN = 0.001  # of all mix-ups by 100 or 1,000
 MOST_STOPPED_UNSPOILT = 0.05  # the false alarms of a cohort of 40
+
+
+def stopped(tried: Mapping[tuple[str, str], Counter[str]], mixup: str) -> float:
+    """The share of all values wrong by this that were stopped."""
+    counts = sum((found for key, found in tried.items() if key[1] == mixup), Counter[str]())
+    return sum(n for fate, n in counts.items() if fate.startswith("stopped")) / counts.total()
 
 
 @pytest.mark.slow
@@ -26,6 +35,9 @@ def test_values_in_a_wrong_unit(trained: Trained) -> None:
     assert sum(unseen.values()) <= MOST_UNSEEN * sum(sum(counts.values()) for counts in tried.values()), unseen
     for quantity in {quantity for quantity, _ in tried}:
         assert fates.share(quantity, "x1000", "stopped") == 1.0, quantity
+    assert stopped(tried, "/1000") >= LEAST_STOPPED["/1000"]
+    assert stopped(tried, "x100") >= LEAST_STOPPED["x100"]
+    assert stopped(tried, "/100") >= LEAST_STOPPED["/100"]
     assert fates.counts["all", "none"]["stopped"] <= MOST_STOPPED_UNSPOILT * sum(
         fates.counts["all", "none"].values()
     )
