@@ -57,7 +57,7 @@ class Desk:
     traces: Traces = field(default_factory=NoTraces)
 
     def __post_init__(self) -> None:
-        self.metrics.watch(ServingState(self.held, self.trail))
+        self.metrics.watch(ServingState(self.held, self.trail, self.shadow))
 
     def admit(self, request: Request, scope: Scope) -> Caller:
         """Who asks, if they may.

@@ -46,7 +46,7 @@ class Shadow:
         self._more = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._ended = Event()
-        self._figures = Figures("", "")
+        self.figures = Figures("", "")
 
     def start(self) -> None:
         """Get the challenger in a thread, and begin to score in the running event loop."""
@@ -65,15 +65,19 @@ class Shadow:
         """Records and what they were answered, once the answers have left. It neither waits nor raises."""
         for each in answered:
             if self._held is None or len(self._waiting) >= MOST_WAITING:
-                self._figures.dropped += 1
+                self.figures.dropped += 1
             else:
                 self._waiting.append(each)
         self._more.set()
 
     def summary(self) -> dict[str, object]:
         """What has come of it so far, in this worker, as a JSON object; see ``docs/shadow.md``."""
-        problem = self._problem if self._held is None else self._held.problem
-        return {"problem": problem, "waiting": len(self._waiting), **self._figures.to_json()}
+        return {"problem": self.problem, "waiting": len(self._waiting), **self.figures.to_json()}
+
+    @property
+    def problem(self) -> SwapProblem | None:
+        """Why what the path stands for is not asked."""
+        return self._problem if self._held is None else self._held.problem
 
     def _hold(self) -> None:
         while not self._ended.is_set():
@@ -110,15 +114,15 @@ class Shadow:
         if held is None:
             return
         pack, answer = held.current.pack, answered.answer
-        self._figures = self._figures.of(answer.pack.id, pack.id)
+        self.figures = self.figures.of(answer.pack.id, pack.id)
         try:
             other = pack.predictor.predict(answered.record)
-            self._figures.add(answer, other)
+            self.figures.add(answer, other)
         except Exception as error:  # whatever it is, answers go on
-            if self._figures.faults == 0:
+            if self.figures.faults == 0:
                 where = log.place(error.__traceback__)
                 log.write(logging.ERROR, "challenger fault", exception=type(error).__name__, where=where)
-            self._figures.faults += 1
+            self.figures.faults += 1
 
 
 class Figures:

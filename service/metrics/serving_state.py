@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from service.audit.trail import Trail
 from service.held_pack import HeldPack
 from service.metrics.codes import SWAP_PROBLEMS
 from service.rendered import Rendered
+from service.shadow import Shadow
 
 
 class ServingState:
     """A collector that reads; nothing has to be told to it."""
 
-    def __init__(self, held: HeldPack[Rendered], trail: Trail) -> None:
+    def __init__(self, held: HeldPack[Rendered], trail: Trail, shadow: Shadow | None = None) -> None:
         self._held = held
         self._trail = trail
+        self._shadow = shadow
 
     def collect(self) -> Iterator[Metric]:
         """The gauges."""
@@ -39,5 +41,28 @@ class ServingState:
         yield GaugeMetricFamily("tregcast_ready", "Whether it answers.", float(not troubled))
         yield GaugeMetricFamily("tregcast_audit_enabled", "Whether answers are recorded.", float(self._trail.on))
         yield GaugeMetricFamily("tregcast_audit_problem", "Whether nothing can be recorded now.", float(troubled))
+        if self._shadow is not None:
+            yield from _shadowed(self._shadow)
         waiting = "Records that wait to become durable."
         yield GaugeMetricFamily("tregcast_audit_waiting_records", waiting, self._trail.waiting)
+
+
+def _shadowed(shadow: Shadow) -> Iterator[Metric]:
+    """What a challenger would have answered; the counts begin anew when either pack is swapped."""
+    found = shadow.figures
+    for name, words, counts in (
+        ("tregcast_shadow_outcomes", "Records by what the two packs say.", found.outcomes),
+        ("tregcast_shadow_bands", "Predictions by the bands of the two rates.", found.bands),
+    ):
+        family = CounterMetricFamily(name, words, labels=["champion", "challenger"])
+        for pair, count in counts.items():
+            family.add_metric(pair, count)
+        yield family
+    dropped = "Records not scored: there was no challenger, or too many waited."
+    yield CounterMetricFamily("tregcast_shadow_dropped", dropped, found.dropped)
+    yield CounterMetricFamily("tregcast_shadow_faults", "Records that the challenger failed on.", found.faults)
+    yield CounterMetricFamily("tregcast_shadow_compared", "Records that both gave a rate.", found.count)
+    total = "Challenger's rates minus the champion's, summed over the records compared, in points/month."
+    yield GaugeMetricFamily("tregcast_shadow_difference_sum", total, found.sum)
+    troubled = "Whether the challenger is not what its path stands for."
+    yield GaugeMetricFamily("tregcast_shadow_problem", troubled, float(shadow.problem is not None))

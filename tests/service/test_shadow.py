@@ -19,6 +19,7 @@ from model.answer import Prediction, outcome
 from model.pack import Pack
 from service.shadow import MOST_WAITING, Figures, Shadow
 from tests.service.folders import point, spoilt
+from tests.service.metrics.scraped import scrape, value
 
 WITHIN = 30.0  # seconds, on a busy machine
 BOUNDS = (-1.0, -0.5, -0.2, -0.1, -0.05, 0.0, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -91,6 +92,15 @@ def test_what_it_would_have_answered_is_counted(
         assert shadowed.post("/v1/predict", body).status_code == 200
     assert shadowed.post("/v1/predict/batch", {"records": [record, {}, record]}).status_code == 200
     said = shadowed.await_summary(lambda said: said["scored"] == len(sent) + 2)
+    exported = scrape(shadowed.admin)
+    pairs = {(pair["champion"], pair["challenger"]): pair["count"] for pair in said["outcomes"]}
+    told = {
+        (dict(labels)["champion"], dict(labels)["challenger"]): count
+        for (name, labels), count in exported.items()
+        if name == "tregcast_shadow_outcomes_total"
+    }
+    assert told == pairs
+    assert value(exported, "tregcast_shadow_compared_total") == said["difference"]["count"]
     assert (said["champion"], said["challenger"]) == (pack.id, other_pack.id)
     assert (said["problem"], said["dropped"], said["faults"], said["waiting"]) == (None, 0, 0, 0)
     outcomes, differences, bands = Counter[tuple[str, str]](), [], Counter[tuple[str, str]]()

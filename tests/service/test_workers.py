@@ -271,8 +271,13 @@ def _copied(folder: Path, to: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_two_workers_write_one_chain(launcher: Any, pack_folder: Path, body: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_two_workers_write_one_chain(
+    launcher: Any, pack_folder: Path, body: bytes, tmp_path: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
     store, secret = f"sqlite:///{tmp_path / 'audit.db'}", tmp_path / "key"
+    if kind == "postgres":
+        store = request.getfixturevalue("postgres")("two_workers").replace("+psycopg2", "")
     assert CliRunner().invoke(main, ["audit", "key", str(secret)]).exit_code == 0
     service = begin(launcher, pack_folder, TREGCAST_AUDIT=store, TREGCAST_AUDIT_KEY=str(secret))
     until(lambda: all(service.ready(worker).get("status") == "ready" for worker in (0, 1)))
