@@ -201,6 +201,9 @@ def _server(
         _await(target, process, folder / f"{name}.log")
         yield target
     finally:
+        process.terminate()  # the workers of `bentoml serve` are in groups of their own, and end with it
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(20)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(10)
