@@ -23,6 +23,7 @@ from training.run_record import DURATION, Beginning, Kind, log_record
 from training.tracking import StoreError, open_store, project_run
 from training.tuning.fold_errors import FoldErrors, Regressor, Rows
 from training.tuning.honest_tuning import Honest, OuterFold, honest, outer_fold
+from training.tuning.keyboard import Keyboard, remembered
 from training.tuning.search import Budget, end_what_was_killed, search
 from training.tuning.search_log import FAILED, FINISHED, KILLED, SearchLog, open_log
 from training.tuning.search_space import SPACE
@@ -124,8 +125,8 @@ def tune(
     require_enough(cohort)
     examples = examples_of(cohort)
     uri = open_store(tracking_uri)
-    with open_storage(storage or default_storage(uri)) as opened:
-        work = _Work(plan, cohort, examples, opened, make, watch, progress, _deadline(plan))
+    with open_storage(storage or default_storage(uri)) as opened, remembered() as keyboard:
+        work = _Work(plan, cohort, examples, opened, make, watch, progress, _deadline(plan), keyboard)
         return _run(work, begun, uri)
 
 
@@ -141,6 +142,7 @@ class _Work:
     watch: Watch
     progress: Progress
     until: float | None
+    keyboard: Keyboard
 
     @property
     def study_name(self) -> str:
@@ -200,6 +202,7 @@ def _search(work: _Work, name: str, part: str, rows: Rows, lease: Lease, log: Se
     def ended_with(trial: Trialled) -> None:
         log.write(trial)
         far(trial)
+        work.keyboard.require_silence()
 
     far(None)
     errors = FoldErrors.of(rows, work.made, n_folds=plan.n_folds, seed=_stream(plan.seed, _FOLDS))

@@ -9,21 +9,35 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from numpy.typing import ArrayLike
 
 from training.tuning.study_lease import Lease, StudyBusy
 from training.tuning.study_store import Subject, open_storage, open_study
 from training.tuning.trials import Search
-from training.tuning.tune import tune
+from training.tuning.tune import Interrupted, tune
 
 if TYPE_CHECKING:
     pass
 
-from tests.training.tuning.searches import PLAN, ROOT, ended, runs, small, states, store, trials_in, tuned, wait_for
+from tests.training.tuning.searches import (
+    PLAN,
+    ROOT,
+    SmallRegressor,
+    ended,
+    runs,
+    small,
+    states,
+    store,
+    trials_in,
+    tuned,
+    wait_for,
+)
 
 
 def test_trials_of_all_pieces_are_counted_and_equal_the_whole(
@@ -116,3 +130,24 @@ def test_a_study_in_postgresql_is_the_same_search(
         assert found.search.done == trials
     assert ended(found.search) == ended(unbroken)
     assert sum(states(own / "tuning.db").values()) == 0
+
+
+class DeafRegressor(SmallRegressor):
+    """Presses Ctrl-C in its first fit, and swallows it, as libraries do that call back into Python."""
+
+    presses = 0
+
+    def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> SmallRegressor:
+        if not DeafRegressor.presses:
+            DeafRegressor.presses += 1
+            with suppress(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+        return super().fit(X, y, groups)
+
+
+def test_an_interrupt_that_a_library_swallows_ends_the_search_all_the_same(cohort_file: Path, own: Path) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(Interrupted):
+        tuned(cohort_file, own, make=lambda matrix, seed, settings: DeafRegressor(settings))
+    assert states(own / "tuning.db") == {"COMPLETE": 1}
+    assert signal.getsignal(signal.SIGINT) is before
