@@ -57,7 +57,6 @@ ROUTES = (
     ("POST", "/v1/predict/batch", "up to 1,000 records in, an answer or the problems of each out"),
     ("POST", "/v1/whatif", "one record and other values in, estimates along them out"),
     ("GET", "/v1/model", "which pack answers: made from what, how good, its limits"),
-    ("GET", "/v1/model/report", "the report of this version, if it has one"),
     ("GET", "/v1/vocabulary", "every quantity with its units, ranges and codes"),
     ("GET", "/v1/schema", "the JSON schema of a record"),
     ("GET", "/openapi.json", "all of this for programs (OpenAPI 3.1)"),
