@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,6 +17,7 @@ from schemathesis import GenerationMode
 from tests.proof.malformed_requests import CANARY, CANARY_NUMBER, PATHS, raw, requests, spoilt_bodies
 from tests.proof.scale import scaled
 from tests.proof.socket_answers import Said, asked
+from tests.servers import resident_kib
 
 MOST_GROWTH_KIB = 60 * 1024
 DEFINITIONS = "#/components/schemas/"
@@ -88,11 +88,6 @@ def only_rejections(response: Said) -> bool:
     """A batch of which every record is rejected is answered with 200 and no prediction."""
     answers = json.loads(response.body).get("answers") if response.content_type == "application/json" else None
     return bool(answers) and all(answer["outcome"] == "rejected" for answer in answers)
-
-
-def resident_kib(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text("utf-8").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
 
 
 @pytest.mark.slow

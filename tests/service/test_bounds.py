@@ -7,13 +7,13 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from service.protocol import MOST_HEAD_BYTES, SECONDS_TO_SEND
+from tests.servers import resident_kib
 
 HEAD = b"POST /v1/predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
 
@@ -64,7 +64,7 @@ def test_a_head_that_trickles_in_is_refused_in_time(server: Any) -> None:
 
 @pytest.mark.slow
 def test_a_thousand_idle_connections_are_closed_and_cost_little(server: Any, client: httpx.Client) -> None:
-    before = _resident_kib(server.process.pid)
+    before = resident_kib(server.process.pid)
     url = httpx.URL(server.url)
     idle = [socket.create_connection((url.host, url.port), timeout=20) for _ in range(900)]
     try:
@@ -73,17 +73,12 @@ def test_a_thousand_idle_connections_are_closed_and_cost_little(server: Any, cli
         assert time.monotonic() - started < 2
         assert all(connection.recv(1) == b"" for connection in idle)
         assert time.monotonic() - started < SECONDS_TO_SEND + 10
-        growth = _resident_kib(server.process.pid) - before
+        growth = resident_kib(server.process.pid) - before
         print(f"900 idle connections: closed after {time.monotonic() - started:.1f} s, {growth:+} KiB")
         assert growth < 30 * 1024
     finally:
         for connection in idle:
             connection.close()
-
-
-def _resident_kib(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text("utf-8").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
 
 
 @pytest.mark.parametrize(("pieces", "times"), [(1, 1), (40, 1), (40, 30)])  # with its end or without

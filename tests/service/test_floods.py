@@ -6,22 +6,17 @@ import secrets
 import socket
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from service.protocol import SECONDS_TO_READ
+from tests.servers import resident_kib
 from tests.service.test_bounds import HEAD, connected, received
 
 GIB = 1 << 30
 MOST_GROWTH_KIB = 30 * 1024
-
-
-def resident_kib(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text("utf-8").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
 
 
 @pytest.mark.parametrize("framing", ["content-length", "chunked"])

@@ -13,7 +13,7 @@ import pytest
 
 from tests.proof.random_patients import RandomPatients
 from tests.proof.scale import scaled
-from tests.service.test_floods import resident_kib
+from tests.servers import resident_kib
 
 CONNECTIONS = 4
 WARM_SECONDS = 10  # caches of patterns fill first
