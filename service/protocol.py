@@ -124,6 +124,14 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._receiving and self._leaving is None:
             self._rest = self.loop.call_later(SECONDS_TO_READ, self.transport.close)
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """A client that sends nothing more may still listen for the answer to what it sent."""
+        if not self._answers() or self._receiving:
+            return False  # the transport closes
+        last = self.pipeline[0][0] if self.pipeline else self.cycle
+        last.keep_alive = False
+        return True
+
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
         self._head_is_there()

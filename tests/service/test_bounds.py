@@ -94,6 +94,20 @@ def test_an_endless_head_is_refused_and_its_sender_told_why(server: Any, pieces:
     assert document["type"] == "urn:tregcast:problem:head_too_large"
 
 
+def test_a_client_that_says_that_it_sends_no_more_is_answered(server: Any, record: dict[str, Any]) -> None:
+    body = json.dumps({"records": [record] * 50}).encode()  # answered in more than one turn of the loop
+    head = HEAD.replace(b"/v1/predict", b"/v1/predict/batch") + f"content-length: {len(body)}\r\n\r\n".encode()
+    for _ in range(5):
+        with connected(server) as connection:
+            connection.sendall(head + body)
+            connection.shutdown(socket.SHUT_WR)
+            whole = b""
+            while chunk := connection.recv(65536):
+                whole += chunk
+        assert whole.startswith(b"HTTP/1.1 200 ")
+        assert len(json.loads(whole.partition(b"\r\n\r\n")[2])["answers"]) == 50
+
+
 def test_a_header_without_end_is_refused(server: Any) -> None:
     with connected(server) as connection:
         connection.sendall(HEAD + b"x-long: " + b"a" * (MOST_HEAD_BYTES + 1))
