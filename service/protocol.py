@@ -24,6 +24,9 @@ BETWEEN = len(": \r\n")  # name and value of a header, and behind them
 VERSIONS = ("1.0", "1.1")  # the parser would take 0.9 and 2.0 as well
 SECONDS_TO_SEND = 5.0  # all of a head, from the connection's start or from its first byte
 SECONDS_TO_COME = 1.0  # of a request that may be on its way when the server is told to end
+SECONDS_TO_TAKE = (
+    20.0  # of an answer that does not fit into the network's buffers: who reads none of it holds it in memory
+)
 SECONDS_TO_READ = 2.0  # of a client that is refused while it still sends: closed at once, it might never see why
 
 
@@ -58,6 +61,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _receiving = False  # a request has begun to come, and has not come to its end
     _rest: TimerHandle | None = None  # it was answered before its end; until then the end has to be there
     _leaving: TimerHandle | None = None  # nothing more is answered; what still comes is thrown away until then
+    _taking: TimerHandle | None = None  # until then the client has to have read nearly all of an answer
     _ending: TimerHandle | None = None  # the server ends; the next request is the last
     _received = 0  # bytes since the head began
     _parsed = 0  # bytes of it that are understood: a head may also come in one piece, with its body behind it
@@ -124,6 +128,17 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._receiving and self._leaving is None:
             self._rest = self.loop.call_later(SECONDS_TO_READ, self.transport.close)
 
+    def pause_writing(self) -> None:
+        """The client reads more slowly than it is answered."""
+        super().pause_writing()
+        self._taking = self.loop.call_later(SECONDS_TO_TAKE, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It has read nearly all."""
+        super().resume_writing()
+        if self._taking is not None:
+            self._taking.cancel()
+
     def eof_received(self) -> bool:  # type: ignore[override]
         """A client that sends nothing more may still listen for the answer to what it sent."""
         if not self._answers() or self._receiving:
@@ -136,7 +151,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """End."""
         self._head_is_there()
         self._cancel_rest()
-        for timer in (self._leaving, self._ending):
+        for timer in (self._leaving, self._ending, self._taking):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)

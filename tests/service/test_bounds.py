@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
 import pytest
 
-from service.protocol import MOST_HEAD_BYTES, SECONDS_TO_SEND
+from service.protocol import MOST_HEAD_BYTES, SECONDS_TO_SEND, SECONDS_TO_TAKE
 from tests.servers import resident_kib
 
+TIMES = 6  # answers of 2.5 MB: more than the buffers of the network hold
 HEAD = b"POST /v1/predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
 
 
@@ -112,6 +114,33 @@ def test_a_header_without_end_is_refused(server: Any) -> None:
     with connected(server) as connection:
         connection.sendall(HEAD + b"x-long: " + b"a" * (MOST_HEAD_BYTES + 1))
         assert received(connection)[0] == 431
+
+
+@pytest.mark.slow
+def test_answers_that_nobody_reads_are_not_kept(server: Any, record: dict[str, Any]) -> None:
+    body = json.dumps({"records": [record] * 900}).encode()
+    head = HEAD.replace(b"/v1/predict", b"/v1/predict/batch") + f"content-length: {len(body)}\r\n\r\n".encode()
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(20)
+        url = httpx.URL(server.url)
+        connection.connect((url.host, url.port))
+        sender = threading.Thread(target=send_all, args=(connection, (head + body) * TIMES))
+        sender.start()
+        whole = connection.recv(2000)
+        time.sleep(SECONDS_TO_TAKE + 8)
+        with suppress(ConnectionResetError):
+            while chunk := connection.recv(65536):
+                whole += chunk
+        sender.join(20)
+    length = int(whole.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    print(f"{len(whole):,} of {TIMES * length:,} bytes")
+    assert len(whole) < TIMES * length
+
+
+def send_all(connection: socket.socket, sent: bytes) -> None:
+    with suppress(OSError):  # the other end has enough
+        connection.sendall(sent)
 
 
 @pytest.mark.parametrize(
