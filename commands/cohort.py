@@ -91,10 +91,10 @@ def check(
 
     Exit code: 0 no error and no warning, 3 warnings, 4 errors, 2 the file or the mapping cannot be used at all.
     """
+    from features.mapping import MappingError
     from training.cohort import CohortError
     from training.contract.contract import check as run
     from training.contract.contract_report import as_text, write
-    from training.mapping import MappingError
 
     try:
         checked = run(cohort_file, mapping, index_visits=index_visits)

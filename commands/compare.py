@@ -56,8 +56,8 @@ def compare(
     tracking_uri: str | None,
 ) -> None:
     """Compare two registered versions on the patients of COHORT, each by forecasts it made without knowing them."""
+    from features.mapping import MappingError
     from training.cohort import CohortError
-    from training.mapping import MappingError
     from training.promotion import comparison_report as report
     from training.registry import Refused, StoreError
 

@@ -44,10 +44,10 @@ def evaluate_markers(
     tracking_uri: str | None,
 ) -> None:
     """Say what each marker is worth in COHORT: cross-validated, with and without it, on the same patients."""
+    from features.mapping import MappingError
     from training.cohort import CohortError, read_cohort
     from training.examples import examples_of
     from training.fit import regressor_for
-    from training.mapping import MappingError
     from training.settings import DEFAULTS, SettingsError, settings_of
     from training.tracking import StoreError
     from training.worth import markers_like, worth

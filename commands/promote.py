@@ -43,8 +43,8 @@ def promote(
 
     A refusal moves nothing and ends with exit code 3.
     """
+    from features.mapping import MappingError
     from training.cohort import CohortError
-    from training.mapping import MappingError
     from training.promotion.lineage_report import gates_text
     from training.promotion.promotion import promote as run
     from training.promotion.refit import CohortFiles

@@ -48,8 +48,8 @@ def report(
         return
     if cohort_file is None:
         raise click.UsageError("Missing argument 'COHORT': the file that the version was trained on.")
+    from features.mapping import MappingError
     from training.cohort import CohortError
-    from training.mapping import MappingError
     from training.registry import Refused, StoreError
     from training.report.repeated import NotTheSame
     from training.report.reporting import report as run

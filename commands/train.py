@@ -40,8 +40,8 @@ def train(
     COHORT is a CSV or Parquet file, one row a visit. The model becomes the challenger; the champion too if there is
     none yet.
     """
+    from features.mapping import MappingError
     from training.cohort import CohortError
-    from training.mapping import MappingError
     from training.registry import Refused
     from training.settings import DEFAULTS, SettingsError, settings_of
     from training.summary import summary

@@ -69,8 +69,8 @@ def tune(
     The default settings are the first trial, so what is found is never worse by the search's own judge. The same
     command again goes on where it was, after Ctrl-C or a crash too.
     """
+    from features.mapping import MappingError
     from training.cohort import CohortError
-    from training.mapping import MappingError
     from training.settings import as_json
     from training.tracking import StoreError
     from training.tuning.search import SearchError

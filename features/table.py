@@ -58,7 +58,13 @@ def known_columns() -> dict[str, str]:
     return found
 
 
-def patients(rows: Sequence[Row], units: Mapping[str, str] | None = None) -> list[TablePatient]:
+def patients(
+    rows: Sequence[Row],
+    units: Mapping[str, str] | None = None,
+    *,
+    numbers: Sequence[int] | None = None,
+    today: date = date.max,
+) -> list[TablePatient]:
     """The patients of a table, in order of first appearance; rows of a patient need not be contiguous.
 
     A row without ``patient_id`` is a patient of its own.
@@ -67,6 +73,8 @@ def patients(rows: Sequence[Row], units: Mapping[str, str] | None = None) -> lis
         rows: cells by vocabulary column; None, NaN, NA, NaT and empty text mean not measured. A text such as
             ``<0.3`` in a numeric column, or ``<`` in ``<column>_comparator``, means below that limit.
         units: the unit of a column where it is not the canonical one.
+        numbers: what each row is called in a problem; by default they are counted from 1.
+        today: the date of the caller's clock; a visit after it is refused.
 
     >>> rows = [{"patient_id": "a", "months_since_onset": 12.0, "alsfrs_r_total": 40, "sex": "male"},
     ...         {"patient_id": "a", "months_since_onset": 9.0, "alsfrs_r_total": 42, "sex": "male"}]
@@ -79,7 +87,8 @@ def patients(rows: Sequence[Row], units: Mapping[str, str] | None = None) -> lis
         identity = row.get(PATIENT)
         alone = absent(identity)
         positions.setdefault((alone, f"row {position + 1}" if alone else str(identity)), []).append(position)
-    return [_patient(key, where, rows, units or {}) for (_, key), where in positions.items()]
+    called = range(1, len(rows) + 1) if numbers is None else numbers
+    return [_patient(key, where, rows, units or {}, called, today) for (_, key), where in positions.items()]
 
 
 def absent(cell: object) -> bool:
@@ -96,17 +105,24 @@ def absent(cell: object) -> bool:
         return True
 
 
-def _patient(patient_id: str, where: list[int], rows: Sequence[Row], units: Mapping[str, str]) -> TablePatient:
+def _patient(
+    patient_id: str,
+    where: list[int],
+    rows: Sequence[Row],
+    units: Mapping[str, str],
+    numbers: Sequence[int],
+    today: date,
+) -> TablePatient:
     ordered = sorted(where, key=lambda position: _time(rows[position], units))
     found: list[Problem] = []
     body: dict[str, object] = {"visits": [_visit(rows[position], units) for position in ordered]}
     _constants([rows[position] for position in ordered], units, body, found)
     record: PatientRecord | None = None
     try:
-        record = parse_record(body, today=date.max)
+        record = parse_record(body, today=today)
     except Rejected as rejected:
         found += rejected.every
-    named = tuple(_in_table(problem, ordered) for problem in found)
+    named = tuple(_in_table(problem, [numbers[position] for position in ordered]) for problem in found)
     return TablePatient(patient_id, tuple(ordered), None if named else record, named)
 
 
@@ -267,7 +283,7 @@ def row_and_column(field: str) -> tuple[int | None, str]:
     return (None, field) if found is None else (int(found[1]), found[2] or "")
 
 
-def _in_table(problem: Problem, ordered: list[int]) -> Problem:
+def _in_table(problem: Problem, called: Sequence[int]) -> Problem:
     """The problem with its row and column, where the parser told the place in the record."""
     if problem.rule == "is not a number":
         comma = _DECIMAL_COMMA.fullmatch(problem.value or "") is not None
@@ -279,7 +295,7 @@ def _in_table(problem: Problem, ordered: list[int]) -> Problem:
     if found is None:
         return replace(problem, field=_in_column(problem.field))
     field = _in_column(problem.field[found.end() :].removeprefix("measurements."))
-    row = ordered[int(found[1])] + 1
+    row = called[int(found[1])]
     return replace(problem, field=f"row {row}: {field}" if field else f"row {row}")
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from features.derive import SCALE_MAXIMUM, Scale
+from features.mapping import PROVENANCE, ColumnMapping, apply_mapping, read_mapping
 from features.table import PATIENT, SITE, TIME, Row, absent, known_columns
 from training.csv_file import read_layout
-from training.mapping import PROVENANCE, ColumnMapping, apply_mapping, read_mapping
 from training.near_match import near_columns
 
 if TYPE_CHECKING:
@@ -80,9 +80,12 @@ def read_cohort_table(path: Path, mapping_path: Path | None = None) -> CohortTab
     Raises:
         CohortError, MappingError: the file or the mapping cannot be used.
     """
+    import pandas as pd
+
     mapping = ColumnMapping() if mapping_path is None else read_mapping(mapping_path)
     frame, lines = _read(path, mapping)
-    table, unused = apply_mapping(mapping, frame)
+    columns, unused = apply_mapping(mapping, {str(header): frame[header] for header in frame.columns})
+    table = pd.DataFrame(columns)
     _require(table, path, unused)
     rows: list[Row] = [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
     return CohortTable(
@@ -90,7 +93,7 @@ def read_cohort_table(path: Path, mapping_path: Path | None = None) -> CohortTab
         mapping=mapping,
         rows=rows,
         columns=tuple(str(column) for column in table.columns),
-        unused_headers=tuple(str(header) for header in unused),
+        unused_headers=tuple(unused),
         scale=mapping.scale or _scale(table),
         lines=lines if lines is not None and len(lines) == len(rows) else None,
     )

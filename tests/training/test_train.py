@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.mapping import MappingError
 from model.answer import render
 from model.golden import golden_records
 from training.cohort import CohortError
-from training.mapping import MappingError
 from training.scoring import NUMBERS, TEXTS, score_table
 from training.signature import input_columns
 from training.summary import summary

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
+from features.mapping import PROVENANCE
 from features.table import AGE, COMPARATOR, DATE, DEATH, DELAY, ONSET, PATIENT, SITE, TIME
 from features.units import plain
 from features.vocabulary import Category, Quantity, vocabulary
 from training.contract.typical_range import typical_range
-from training.mapping import PROVENANCE
 
 VISIT, OF_PATIENT = "visit", "patient"
 LIMIT = "a cell such as <0.3 is a limit of detection"

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.mapping import ColumnMapping, MappingError, apply_mapping, read_mapping
 from training.cohort import read_cohort
-from training.mapping import ColumnMapping, MappingError, apply_mapping, read_mapping
 
 PROACT = Path(__file__).parents[2] / "training" / "mappings" / "proact.toml"
 
@@ -50,7 +50,8 @@ def test_header_values_flags_and_sum(tmp_path: Path) -> None:
             "Ward": ["x", "x", "y", "y"],
         }
     )
-    table, unused = apply_mapping(found, frame)
+    columns, unused = apply_mapping(found, frame)
+    table = pd.DataFrame(columns)
     assert table["sex"].tolist()[:3] == ["female", "female", "male"]
     assert pd.isna(table["sex"][3])
     assert table["onset_site"].tolist()[:3] == ["bulbar", "bulbar", "spinal"]

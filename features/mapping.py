@@ -17,18 +17,15 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from features.derive import SCALE_MAXIMUM, Scale
 from features.table import absent, known_columns, number
 from features.vocabulary import vocabulary
 
-if TYPE_CHECKING:
-    import pandas as pd
-
+Cells = Iterable[object]
 PROVENANCE = "provenance"
 A_TEXT, TEXTS, TEXT_BY_TEXT = "a text", "a list of texts", "a table of texts"
 KEYS = {"header": A_TEXT, "unit": A_TEXT, "values": TEXT_BY_TEXT, "flags": TEXT_BY_TEXT, "sum": TEXTS}
@@ -90,34 +87,41 @@ def read_mapping(path: Path) -> ColumnMapping:
     return ColumnMapping(table.get("name", ""), table.get(PROVENANCE, ""), scale, sources)
 
 
-def apply_mapping(mapping: ColumnMapping, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """The table in the words of the vocabulary, and the headers of the file that it does not use.
+def apply_mapping(
+    mapping: ColumnMapping, columns: Mapping[str, Cells], *, refuse: bool = True
+) -> tuple[dict[str, Cells], list[str]]:
+    """The columns in the words of the vocabulary, and the headers of the file that it does not use.
 
-    Without sources in the mapping, columns are taken by their own names.
+    Without sources in the mapping, columns are taken by their own names. What is taken as it is, is the very column.
+
+    Args:
+        mapping: which header is what.
+        columns: the cells of each header, all of one length.
+        refuse: whether a cell that does not fit its column is an error; else it becomes a text that says what it
+            is, so that the row is rejected when it is read.
 
     Raises:
         MappingError: a header that the mapping names is not in the file, or a cell does not fit its column.
-    """
-    import pandas as pd
 
+    >>> sex = ColumnMapping(sources={"sex": Source(("Sex",), values={"F": "female"})})
+    >>> apply_mapping(sex, {"Sex": ["F", None, "X"], "Ward": [1, 2, 3]}, refuse=False)
+    ({'sex': ['female', None, 'X']}, ['Ward'])
+    """
     if not mapping.sources:
         known = known_columns()
-        kept = [column for column in frame.columns if column in known or column == PROVENANCE]
-        return frame[kept], [column for column in frame.columns if column not in kept]
+        kept = {header: cells for header, cells in columns.items() if header in known or header == PROVENANCE}
+        return kept, [header for header in columns if header not in kept]
     wanted = {header for source in mapping.sources.values() for header in source.headers}
-    missing = sorted(wanted - set(frame.columns))
+    missing = sorted(wanted - set(columns))
     if missing:
-        raise MappingError(
-            f"the file has no column {', '.join(missing)}; it has {', '.join(map(str, frame.columns))}"
-        )
+        raise MappingError(f"the file has no column {', '.join(missing)}; it has {', '.join(columns)}")
     problems: list[str] = []
-    made = {column: _column(column, source, frame, problems) for column, source in mapping.sources.items()}
-    if problems:
+    made = {column: _column(column, source, columns, problems) for column, source in mapping.sources.items()}
+    if problems and refuse:
         raise MappingError("; ".join(problems))
-    if PROVENANCE in frame:  # who says that its patients are simulated is always heard
-        made[PROVENANCE] = list(frame[PROVENANCE])
-    unused = [str(header) for header in frame.columns if header not in {*wanted, PROVENANCE}]
-    return pd.DataFrame(made), unused
+    if PROVENANCE in columns:  # who says that its patients are simulated is always heard
+        made[PROVENANCE] = columns[PROVENANCE]
+    return made, [header for header in columns if header not in {*wanted, PROVENANCE}]
 
 
 def _source(column: str, spec: object, problems: list[str]) -> Source:
@@ -171,31 +175,36 @@ def _check_values(column: str, values: list[str], problems: list[str]) -> None:
             problems.append(f"column {column!r}: value {value!r} is not one of {', '.join(allowed) or 'none'}")
 
 
-def _column(column: str, source: Source, frame: pd.DataFrame, problems: list[str]) -> list[object]:
+def _column(column: str, source: Source, columns: Mapping[str, Cells], problems: list[str]) -> Cells:
     if source.flags:
-        return _from_flags(column, source, frame, problems)
+        return _from_flags(column, source, columns, problems)
     if source.is_sum:
-        return _from_sum(column, source, frame, problems)
-    cells = list(frame[source.headers[0]])
+        return _from_sum(column, source, columns, problems)
     if not source.values:
-        return cells
-    unknown = sorted({_code(cell) for cell in cells if not absent(cell)} - set(source.values))
+        return columns[source.headers[0]]
+    made: list[object] = []
+    unknown: set[str] = set()
+    for cell in columns[source.headers[0]]:
+        code = None if absent(cell) else _code(cell)
+        if code is not None and code not in source.values:
+            unknown.add(code)
+        made.append(None if code is None else source.values.get(code, code))
     if unknown:
-        problems.append(
-            f"column {column!r}: no value for the codes {', '.join(unknown[:10])} of {source.headers[0]!r}"
-        )
-    return [None if absent(cell) else source.values.get(_code(cell)) for cell in cells]
+        codes = ", ".join(sorted(unknown)[:10])
+        problems.append(f"column {column!r}: no value for the codes {codes} of {source.headers[0]!r}")
+    return made
 
 
-def _from_flags(column: str, source: Source, frame: pd.DataFrame, problems: list[str]) -> list[object]:
+def _from_flags(column: str, source: Source, columns: Mapping[str, Cells], problems: list[str]) -> list[object]:
     made: list[object] = []
     several = odd = 0
-    for cells in zip(*(frame[header] for header in source.flags.values()), strict=True):
+    for cells in zip(*(columns[header] for header in source.flags.values()), strict=True):
         found = {value: number(cell) for value, cell in zip(source.flags, cells, strict=True) if not absent(cell)}
         on = [value for value, flag in found.items() if flag == 1]
+        neither = [f"{source.flags[value]} is {flag}" for value, flag in found.items() if flag not in {0, 1}]
         several += len(on) > 1
-        odd += any(flag not in {0, 1} for flag in found.values())
-        made.append(on[0] if on else None)
+        odd += bool(neither)
+        made.append("; ".join(neither) or " and ".join(on) or None)
     headers = ", ".join(source.headers)
     if several:
         problems.append(f"column {column!r}: {several} rows set more than one of {headers}")
@@ -204,14 +213,15 @@ def _from_flags(column: str, source: Source, frame: pd.DataFrame, problems: list
     return made
 
 
-def _from_sum(column: str, source: Source, frame: pd.DataFrame, problems: list[str]) -> list[object]:
+def _from_sum(column: str, source: Source, columns: Mapping[str, Cells], problems: list[str]) -> list[object]:
     made: list[object] = []
     odd = 0
-    for cells in zip(*(frame[header] for header in source.headers), strict=True):
+    for cells in zip(*(columns[header] for header in source.headers), strict=True):
         parts = [number(cell) for cell in cells if not absent(cell)]
         numbers = [float(part) for part in parts if isinstance(part, (int, float))]
-        odd += len(numbers) < len(parts)
-        made.append(sum(numbers) if len(numbers) == len(cells) else None)
+        strange = [part for part in parts if not isinstance(part, (int, float))]
+        odd += bool(strange)
+        made.append(strange[0] if strange else sum(numbers) if len(numbers) == len(cells) else None)
     if odd:
         problems.append(f"column {column!r}: {odd} rows have no number in {', '.join(source.headers)}")
     return made
