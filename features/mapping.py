@@ -92,7 +92,7 @@ def apply_mapping(
 ) -> tuple[dict[str, Cells], list[str]]:
     """The columns in the words of the vocabulary, and the headers of the file that it does not use.
 
-    Without sources in the mapping, columns are taken by their own names. What is taken as it is, is the very column.
+    Without sources in the mapping, columns go by their own names. What is taken as it is, is the very column.
 
     Args:
         mapping: which header is what.
