@@ -74,7 +74,7 @@ def _by_weight(importance: tuple[float, ...]) -> tuple[int, ...]:
 
 
 @lru_cache(16)
-def _taken(matrix: DesignMatrix) -> frozenset[str]:
+def taken(matrix: DesignMatrix) -> frozenset[str]:
     """The quantities that change an answer: those of the features, and the parts that they are completed from."""
     names = set(matrix.quantities)
     return frozenset(names | {part for name in names for part in COMPLETED_FROM.get(name, ())})
@@ -153,7 +153,7 @@ def _not_comparable(case: Case) -> list[Caution]:
 
 def _not_an_input(case: Case) -> list[Caution]:
     sent = {name for visit in case.record.visits for name in visit.measurements}
-    unused = sent - _taken(case.matrix)
+    unused = sent - taken(case.matrix)
     if not unused:
         return []
     ignored = [quantity for name, quantity in vocabulary().quantities.items() if name in unused]
@@ -201,8 +201,7 @@ def _far_outside(case: Case) -> list[Reason]:
     beyond = [
         case.matrix.features[at]
         for at in case.outside
-        if _is_amount(case.matrix.features[at])
-        and case.applicability.times_beyond(case.row, at) > MOST_TIMES_BEYOND
+        if is_amount(case.matrix.features[at]) and case.applicability.times_beyond(case.row, at) > MOST_TIMES_BEYOND
     ]
     if not beyond:
         return []
@@ -211,7 +210,7 @@ def _far_outside(case: Case) -> list[Reason]:
     return [Reason("far_outside_training_range", words)]
 
 
-def _is_amount(feature: Feature) -> bool:
+def is_amount(feature: Feature) -> bool:
     """Whether it is a measured amount, of which twice as much means something: no score, change or age."""
     quantity = vocabulary().quantities.get(feature.quantity or "")
     return feature.kind == "last" and quantity is not None and not quantity.integer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -10,11 +11,14 @@ from numpy.typing import NDArray
 
 from features.mapping import ColumnMapping, apply_mapping
 from features.table import PATIENT, Row
+from model.fitted import FittedModel
 from model.predictor import Predictor
-from scoring.chunk import Chunk, TableChunk
+from scoring.cells import Column
+from scoring.chunk import Chunk, RecordChunk, TableChunk
 from scoring.columns import answer_schema, reject_schema
-from scoring.numbers import number_columns
+from scoring.numbers import Numbers
 from scoring.one_by_one import understand_line, understand_rows
+from scoring.ordinary import Ordinary
 from scoring.scored import Scored
 from scoring.settings import ScoreSettings
 from scoring.understood import Understood
@@ -49,32 +53,59 @@ class Scorer:
     def score(self, chunk: Chunk) -> Scored:
         """The answers and the rejects of a chunk, each in the order of the rows' numbers."""
         found = Understood.nothing_yet(len(chunk.rows), len(self.predictor.matrix.columns))
-        if isinstance(chunk, TableChunk):
-            identities = self._understand_table(chunk, found)
+        if isinstance(chunk, RecordChunk):
+            identities = pa.array(self._read_lines(chunk, found), self.identity)
+            numbers = Numbers.of(self._fitted, found.design, self.settings)
         else:
-            references = [
-                understand_line(self.predictor, line, found, at, self.settings.today)
-                for at, line in enumerate(chunk.lines)
-            ]
-            identities = pa.array(references, self.identity)
-        return self._scored(chunk.rows, identities, found)
+            identities = self._identities(chunk)
+            ordinary = self._read_table(chunk, found)
+            numbers = Numbers.of(self._fitted, found.design, self.settings)
+            ordinary.judge(self.predictor, numbers.distribution, self._unlike, found)
+        return self._scored(chunk.rows, identities, found, numbers)
 
-    def _understand_table(self, chunk: TableChunk, into: Understood) -> pa.ChunkedArray | pa.Array:
-        cells = {name: chunk.table[name].to_pylist() for name in chunk.table.column_names}
+    @cached_property
+    def _fitted(self) -> FittedModel:
+        return self.predictor.fitted
+
+    def _unlike(self, design: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return np.array([self.predictor.applicability.is_unlike(row) for row in design], np.bool_)
+
+    def _read_lines(self, chunk: RecordChunk, into: Understood) -> list[str | None]:
+        today = self.settings.today
+        return [understand_line(self.predictor, line, into, at, today) for at, line in enumerate(chunk.lines)]
+
+    def _read_table(self, chunk: TableChunk, into: Understood) -> Ordinary:
+        units, today = self.mapping.units, self.settings.today
+        ordinary = Ordinary.read(self.predictor, self._mapped(chunk.table), units, len(chunk.rows), today)
+        ordinary.place(into)
+        odd = ordinary.odd
+        if len(odd):
+            rows = self._rows(chunk.table.take(pa.array(odd)))
+            positions, numbers = odd.tolist(), chunk.rows[odd].tolist()
+            understand_rows(
+                self.predictor, rows, into, positions=positions, numbers=numbers, units=units, today=today
+            )
+        return ordinary
+
+    def _mapped(self, table: pa.Table) -> dict[str, Column]:
+        """The columns by vocabulary column; only those that a mapping makes anew are lists."""
+        remade = {
+            header
+            for source in self.mapping.sources.values()
+            for header in source.headers
+            if source.values or source.flags or source.is_sum
+        }
+        cells = {name: table[name].to_pylist() if name in remade else table[name] for name in table.column_names}
         columns, _ = apply_mapping(self.mapping, cells, refuse=False)
-        rows: list[Row] = [{} for _ in chunk.rows]
-        if columns:
-            rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        understand_rows(
-            self.predictor,
-            rows,
-            into,
-            positions=range(len(rows)),
-            numbers=chunk.rows.tolist(),
-            units=self.mapping.units,
-            today=self.settings.today,
-        )
-        return self._identities(chunk)
+        return columns
+
+    def _rows(self, table: pa.Table) -> list[Row]:
+        """Its rows, cells by vocabulary column."""
+        cells = {name: table[name].to_pylist() for name in table.column_names}
+        columns, _ = apply_mapping(self.mapping, cells, refuse=False)
+        if not columns:
+            return [{} for _ in range(table.num_rows)]
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def _identities(self, chunk: TableChunk) -> pa.ChunkedArray | pa.Array:
         source = self.mapping.sources.get(PATIENT)
@@ -83,21 +114,30 @@ class Scorer:
             return pa.nulls(len(chunk.rows), self.identity)
         return chunk.table[header]
 
-    def _scored(self, rows: NDArray[np.int64], identities: pa.ChunkedArray | pa.Array, found: Understood) -> Scored:
-        order = np.argsort(rows, kind="stable")
-        rejected = np.array([bool(problems) for problems in found.problems], np.bool_)
+    def _scored(
+        self,
+        rows: NDArray[np.int64],
+        identities: pa.ChunkedArray | pa.Array,
+        found: Understood,
+        numbers: Numbers,
+    ) -> Scored:
+        order, rejected = np.argsort(rows, kind="stable"), found.rejected()
         kept, left = order[~rejected[order]], order[rejected[order]]
         abstained, codes = found.abstained[kept], found.codes[kept]
         outcomes = np.where(abstained, "abstained", np.where(codes == "", "prediction", "prediction_with_cautions"))
-        numbers = number_columns(
-            self.predictor.fitted, self.predictor.matrix, found.design[kept], ~abstained, self.settings
-        )
-        answers = [rows[kept], identities.take(pa.array(kept)), found.month[kept], outcomes.astype(object), codes]
+        answers = [
+            pa.array(rows[kept]),
+            identities.take(pa.array(kept)),
+            pa.array(found.month[kept]),
+            pa.array(outcomes),
+            pa.array(codes, pa.string()),
+            *numbers.columns(kept, ~abstained, self.predictor.matrix, self.settings),
+        ]
         problems = [found.problems[at] for at in left.tolist()]
         rejects = [
-            rows[left],
+            pa.array(rows[left]),
             identities.take(pa.array(left)),
-            [" ".join(dict.fromkeys(problem.code for problem in each)) for each in problems],
-            ["\n".join(map(str, each)) for each in problems],
+            pa.array([" ".join(dict.fromkeys(problem.code for problem in each)) for each in problems], pa.string()),
+            pa.array(["\n".join(map(str, each)) for each in problems], pa.string()),
         ]
-        return Scored(pa.table([*answers, *numbers], self.answer_schema), pa.table(rejects, self.reject_schema))
+        return Scored(pa.table(answers, self.answer_schema), pa.table(rejects, self.reject_schema))
