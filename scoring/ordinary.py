@@ -40,10 +40,18 @@ class Ordinary:
         """Positions in the chunk of the rows that the parser must read, ascending."""
         return np.sort(self.visits.patients.order[self.visits.odd])
 
-    def place(self, into: Understood) -> None:
-        """Put months and design rows where their rows stand in the chunk."""
+    def patients_of(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Positions in the chunk of all rows of the patients of these rows, ascending."""
+        chosen = np.zeros(len(self.visits.month), np.bool_)
+        chosen[positions] = True
         there = self.visits.patients.order
-        into.month[there], into.design[there] = self.visits.month, self.design
+        return np.sort(there[self.visits.patients.any(chosen[there])])
+
+    def place(self, into: Understood) -> None:
+        """Put months and design rows where their rows stand in the chunk; odd rows are left."""
+        plain = ~self.visits.odd
+        there = self.visits.patients.order[plain]
+        into.month[there], into.design[there] = self.visits.month[plain], self.design[plain]
 
     def judge(
         self, predictor: Predictor, distribution: PredictiveDistribution, unlike: Unlike, into: Understood

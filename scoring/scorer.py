@@ -16,9 +16,11 @@ from model.predictor import Predictor
 from scoring.cells import Column
 from scoring.chunk import Chunk, RecordChunk, TableChunk
 from scoring.columns import answer_schema, reject_schema
+from scoring.compiled.fitted import compiled
 from scoring.numbers import Numbers
 from scoring.one_by_one import understand_line, understand_rows
 from scoring.ordinary import Ordinary
+from scoring.sample import require_same, require_same_numbers, sampled
 from scoring.scored import Scored
 from scoring.settings import ScoreSettings
 from scoring.understood import Understood
@@ -61,11 +63,16 @@ class Scorer:
             ordinary = self._read_table(chunk, found)
             numbers = Numbers.of(self._fitted, found.design, self.settings)
             ordinary.judge(self.predictor, numbers.distribution, self._unlike, found)
+            self._compare(chunk, ordinary, found)
+        at = sampled(chunk.rows)
+        require_same_numbers(
+            at, chunk.rows, numbers, Numbers.of(self.predictor.fitted, found.design[at], self.settings)
+        )
         return self._scored(chunk.rows, identities, found, numbers)
 
     @cached_property
     def _fitted(self) -> FittedModel:
-        return self.predictor.fitted
+        return compiled(self.predictor.fitted)
 
     def _unlike(self, design: NDArray[np.float64]) -> NDArray[np.bool_]:
         return np.array([self.predictor.applicability.is_unlike(row) for row in design], np.bool_)
@@ -78,14 +85,28 @@ class Scorer:
         units, today = self.mapping.units, self.settings.today
         ordinary = Ordinary.read(self.predictor, self._mapped(chunk.table), units, len(chunk.rows), today)
         ordinary.place(into)
-        odd = ordinary.odd
-        if len(odd):
-            rows = self._rows(chunk.table.take(pa.array(odd)))
-            positions, numbers = odd.tolist(), chunk.rows[odd].tolist()
-            understand_rows(
-                self.predictor, rows, into, positions=positions, numbers=numbers, units=units, today=today
-            )
+        self._one_by_one(chunk, ordinary.odd, into)
         return ordinary
+
+    def _one_by_one(self, chunk: TableChunk, positions: NDArray[np.int64], into: Understood) -> None:
+        """Understand these rows, all of their patients, through the parser."""
+        if len(positions):
+            understand_rows(
+                self.predictor,
+                self._rows(chunk.table.take(pa.array(positions))),
+                into,
+                positions=positions.tolist(),
+                numbers=chunk.rows[positions].tolist(),
+                units=self.mapping.units,
+                today=self.settings.today,
+            )
+
+    def _compare(self, chunk: TableChunk, ordinary: Ordinary, found: Understood) -> None:
+        """Hold a sample of the ordinary rows to the single way."""
+        at = sampled(chunk.rows)
+        again = Understood.nothing_yet(*found.design.shape)
+        self._one_by_one(chunk, ordinary.patients_of(at), again)
+        require_same(at, chunk.rows, found, again)
 
     def _mapped(self, table: pa.Table) -> dict[str, Column]:
         """The columns by vocabulary column; only those that a mapping makes anew are lists."""
