@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from model.copula import Copula
 from model.fitted import FittedModel, GridSource, Part, ScaleModel, Situation
 from model.tables import TreeTables
+from scoring.compiled.copula import CompiledCopula
 from scoring.compiled.tables import CompiledTables
 
 
@@ -35,4 +37,6 @@ def _scale(scale: ScaleModel) -> ScaleModel:
 
 
 def _source(source: GridSource) -> GridSource:
-    return CompiledTables(source) if isinstance(source, TreeTables) else source
+    if isinstance(source, TreeTables):
+        return CompiledTables(source)
+    return CompiledCopula(source) if isinstance(source, Copula) else source

@@ -19,8 +19,8 @@ _OPTIONS = {
 def kernel(function: Function) -> Function:
     """A compiled function. What was compiled is kept on disk, where there is a folder that it may write to.
 
-    Kernels call kernels of their own file only: numba looks at that file alone to tell whether what it kept still
-    holds.
+    Kernels call kernels of their own file only, and get the constants of others as arguments: numba looks at that
+    file alone to tell whether what it kept still holds.
 
     >>> @kernel
     ... def tripled(number):

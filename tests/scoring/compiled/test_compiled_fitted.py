@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.copula import Copula
 from model.distribution import PredictiveDistribution
 from model.fitted import FittedModel
 from model.regressor import ProgressionRegressor
+from scoring.compiled.copula import CompiledCopula
 from scoring.compiled.fitted import compiled
 from scoring.compiled.tables import CompiledTables
 from tests.model.test_copula import DIRECTIONS, draw
@@ -64,10 +64,10 @@ def assert_same(rows: np.ndarray, model: FittedModel = MODEL, other: FittedModel
     assert shares.tobytes() == shares_plain.tobytes()
 
 
-def test_trees_are_compiled() -> None:
+def test_every_part_is_compiled() -> None:
     assert len(MODEL.situations) == 2
     kinds = {type(part.source) for situation in COMPILED.situations for part in situation.location}
-    assert kinds == {CompiledTables, Copula}
+    assert kinds == {CompiledTables, CompiledCopula}
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 129, 2000])
