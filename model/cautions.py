@@ -64,7 +64,7 @@ class Case:
             made = (v.measurements[quantity.name] for v in self.record.visits if quantity.name in v.measurements)
             if not any(comparable(quantity, item) for item in made):
                 sent.discard(quantity.name)
-        return [quantity for quantity in _inputs(self.matrix) if quantity.name in sent]
+        return [quantity for name, quantity in self.matrix.quantities.items() if name in sent]
 
 
 @lru_cache(16)
@@ -74,16 +74,9 @@ def _by_weight(importance: tuple[float, ...]) -> tuple[int, ...]:
 
 
 @lru_cache(16)
-def _inputs(matrix: DesignMatrix) -> tuple[Quantity, ...]:
-    """The quantities that the features of a model are made of, in the order of the vocabulary."""
-    names = {feature.quantity for feature in matrix.features}
-    return tuple(quantity for name, quantity in vocabulary().quantities.items() if name in names)
-
-
-@lru_cache(16)
 def _taken(matrix: DesignMatrix) -> frozenset[str]:
     """The quantities that change an answer: those of the features, and the parts that they are completed from."""
-    names = {quantity.name for quantity in _inputs(matrix)}
+    names = set(matrix.quantities)
     return frozenset(names | {part for name in names for part in COMPLETED_FROM.get(name, ())})
 
 
