@@ -67,6 +67,12 @@ class Case:
         return [quantity for name, quantity in self.matrix.quantities.items() if name in sent]
 
 
+def is_amount(feature: Feature) -> bool:
+    """Whether it is a measured amount, of which twice as much means something: no score, change or age."""
+    quantity = vocabulary().quantities.get(feature.quantity or "")
+    return feature.kind == "last" and quantity is not None and not quantity.integer
+
+
 @lru_cache(16)
 def _by_weight(importance: tuple[float, ...]) -> tuple[int, ...]:
     """Positions, the largest share first."""
@@ -201,20 +207,13 @@ def _far_outside(case: Case) -> list[Reason]:
     beyond = [
         case.matrix.features[at]
         for at in case.outside
-        if _is_amount(case.matrix.features[at])
-        and case.applicability.times_beyond(case.row, at) > MOST_TIMES_BEYOND
+        if is_amount(case.matrix.features[at]) and case.applicability.times_beyond(case.row, at) > MOST_TIMES_BEYOND
     ]
     if not beyond:
         return []
     labels = "; ".join(feature.label for feature in beyond)
     words = f"Many times beyond the range that the training cohort covers; check value and unit: {labels}."
     return [Reason("far_outside_training_range", words)]
-
-
-def _is_amount(feature: Feature) -> bool:
-    """Whether it is a measured amount, of which twice as much means something: no score, change or age."""
-    quantity = vocabulary().quantities.get(feature.quantity or "")
-    return feature.kind == "last" and quantity is not None and not quantity.integer
 
 
 def _unlike(case: Case) -> list[Reason]:
