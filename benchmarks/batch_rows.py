@@ -2,9 +2,10 @@
 
     python benchmarks/batch_rows.py OUT.parquet --rows 1000000 [--patterns 500]
 
-What is missing follows so many patterns, or in each row one of its own. Values are those that the simulated reference cohort has in a column, drawn column by column; those that must go
-together (blood count and Tregs, height and weight) from one visit. So each row is valid; as patients they are not
-the cohort's, for what goes together there does not here.
+What is missing follows so many patterns, or in each row one of its own. Values are those that the simulated
+reference cohort has in a column, drawn column by column; those that must go together (blood count and Tregs, height
+and weight) from one visit. So each row is valid; as patients they are not the cohort's, for what goes together
+there does not here.
 """
 
 from __future__ import annotations
