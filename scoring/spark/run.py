@@ -1,0 +1,206 @@
+"""A run on Spark, from IN to OUT: ``answers/``, ``rejects/`` and ``summary.json`` in one folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pyarrow as pa
+
+from features.mapping import ColumnMapping, MappingError
+from features.version import VERSION
+from model.distribution import FAST_ABOVE, SLOW_BELOW
+from model.pack import Pack, Refused, load_pack
+from scoring.columns import CODES, OUTCOME, REASONS, answer_schema, reject_schema
+from scoring.settings import ScoreSettings
+from scoring.spark.columns import ANSWERS, KIND, REJECTS, both_schema
+from scoring.spark.place import Place, making
+from scoring.spark.scored_rows import ScoreTask
+from scoring.spark.shipped_pack import ShippedPack, ship
+from scoring.spark.source import Source, read_source
+from scoring.spark.stopped import Stopped, told_by_task
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
+
+Format = Literal["parquet", "csv", "json"]
+STAGE = "stage"
+# What rows must be read as, whatever the session says otherwise.
+READING = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.caseSensitive": "true",
+    "spark.sql.execution.arrow.useLargeVarTypes": "false",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "8192",
+    "spark.sql.sources.partitionColumnTypeInference.enabled": "false",  # as text, like all that has no type
+    "spark.sql.files.ignoreCorruptFiles": "false",
+    "spark.sql.files.ignoreMissingFiles": "false",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Of the rows that were written."""
+
+    outcomes: Mapping[str, int]  # ``rejected`` among them
+    codes: Mapping[str, int]  # a row counts under each of its own
+    bands: Mapping[str, int]  # of the predicted rates
+
+    @property
+    def rows(self) -> int:
+        """Answered and rejected."""
+        return sum(self.outcomes.values())
+
+
+def run(
+    session: SparkSession,
+    source: str,
+    out: str,
+    *,
+    pack_folder: Path,
+    mapping: ColumnMapping,
+    settings: ScoreSettings,
+    overwrite: bool = False,
+) -> dict[str, object]:
+    """Score a file or folder on a cluster, and return the summary that was written.
+
+    Args:
+        session: a classic one (not Spark Connect), whose executors can import Tregcast.
+        source: a Parquet file or partitioned folder, CSV or NDJSON, as Spark names files.
+        out: a folder that is not there yet. Ending in ``.csv`` or ``.ndjson`` its tables are such, else Parquet.
+        pack_folder: of the pack, on the driver's machine.
+        mapping: of the input's headers.
+        settings: what is asked for.
+        overwrite: whether a folder that is there is replaced, at the end.
+
+    Raises:
+        Stopped: there is no result; the text says why and what to do.
+    """
+    try:
+        pack = load_pack(pack_folder)
+        with _reading(session), making(session, out, overwrite=overwrite) as place:
+            read = read_source(session, source, mapping)
+            shipped = ship(session, pack_folder, pack.id)
+            return score_source(read, place, pack, shipped, mapping=mapping, settings=settings)
+    except (Refused, MappingError) as error:
+        raise Stopped(str(error)) from error
+    except Exception as error:
+        if isinstance(error, Stopped) or not type(error).__module__.startswith(("pyspark", "py4j")):
+            raise
+        raise Stopped(told_by_task(error)) from None
+
+
+def score_source(
+    read: Source,
+    place: Place,
+    pack: Pack,
+    shipped: ShippedPack,
+    *,
+    mapping: ColumnMapping,
+    settings: ScoreSettings,
+) -> dict[str, object]:
+    """Score what was read and put the result in place: rows are scored once, then parted by their kind."""
+    session, stage = place.session, f"{place.work}/{STAGE}"
+    answers = answer_schema(read.identity, pack.predictor.matrix, settings.explain)
+    schema = spark_schema(both_schema(answers))
+    task = ScoreTask(shipped, mapping, settings, read.identity, read.headers)
+    read.frame.mapInArrow(task.over(), schema).write.partitionBy(KIND).parquet(stage)
+    both = session.read.schema(schema).parquet(stage)
+    counts = count(both)
+    if counts.rows != read.rows:
+        raise Stopped(
+            f"{read.rows} rows were read, but {counts.rows} answered or rejected; nothing is put in place"
+        )
+    form = output_format(place.out)
+    for kind, columns in ((ANSWERS, answers), (REJECTS, reject_schema(read.identity))):
+        write(both.where(both[KIND] == kind).select(columns.names), f"{place.work}/{kind}", form)
+    place.discard(STAGE)
+    found = summary(read, counts, pack, settings)
+    place.finish(json.dumps(found, indent=2).encode() + b"\n")
+    return found
+
+
+def spark_schema(schema: pa.Schema) -> StructType:
+    """The same columns as Spark names their types."""
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    found: StructType = from_arrow_schema(schema)
+    return found
+
+
+def count(both: DataFrame) -> Counts:
+    """Outcomes, codes and bands of what was written."""
+    from pyspark.sql import functions as sql
+
+    rate = sql.col("progression_rate")
+    band = (
+        sql.when(rate < SLOW_BELOW, "slow").when(rate <= FAST_ABOVE, "intermediate").when(rate.isNotNull(), "fast")
+    )
+    outcomes: dict[str, int] = {}
+    bands = dict.fromkeys(("slow", "intermediate", "fast"), 0)
+    for row in both.groupBy(KIND, OUTCOME, band.alias("band")).count().collect():
+        outcome = "rejected" if row[KIND] == REJECTS else row[OUTCOME]
+        outcomes[outcome] = outcomes.get(outcome, 0) + row["count"]
+        if row["band"] is not None:
+            bands[row["band"]] += row["count"]
+    said = sql.explode(sql.split(sql.coalesce(sql.col(REASONS), sql.col(CODES)), " ")).alias("code")
+    said_rows = both.select(said).where("code != ''").groupBy("code").count().collect()
+    codes = {row["code"]: row["count"] for row in said_rows}
+    return Counts(dict(sorted(outcomes.items())), dict(sorted(codes.items())), bands)
+
+
+def output_format(out: str) -> Format:
+    """The format of the tables, by the ending of their folder's name.
+
+    >>> output_format("s3a://bucket/scores.csv"), output_format("scores.ndjson"), output_format("scores")
+    ('csv', 'json', 'parquet')
+    """
+    name = out.rstrip("/")
+    return "csv" if name.endswith(".csv") else "json" if name.endswith((".ndjson", ".jsonl")) else "parquet"
+
+
+def write(frame: DataFrame, path: str, form: Format) -> None:
+    """Write a table in parts. Of CSV, a null is nothing between commas, and texts may hold line breaks."""
+    writer = frame.write
+    if form == "csv":
+        writer.options(header=True, escape='"', quote='"', emptyValue="", nullValue="").csv(path)
+    elif form == "json":
+        writer.options(ignoreNullFields=True).json(path)
+    else:
+        writer.parquet(path)
+
+
+def summary(read: Source, counts: Counts, pack: Pack, settings: ScoreSettings) -> dict[str, object]:
+    """What became of every row, and of what it was computed; nothing in it depends on the machines."""
+    return {
+        "engine": "spark",
+        "tregcast": VERSION,
+        "pack": {"id": pack.id, "name": pack.predictor.pack.name, "statement": pack.predictor.statement},
+        "input": {"files": read.files, "listing_sha256": read.listing},
+        "settings": {
+            "explain": settings.explain,
+            "coverage": settings.coverage,
+            "as_of": settings.today.isoformat(),
+        },
+        "rows_in": read.rows,
+        "outcomes": dict(counts.outcomes),
+        "codes": dict(counts.codes),
+        "bands": dict(counts.bands),
+    }
+
+
+@contextmanager
+def _reading(session: SparkSession) -> Iterator[None]:
+    """The session as rows must be read, and after that as it was."""
+    before: dict[str, Any] = {name: session.conf.get(name, None) for name in READING}
+    for name, value in READING.items():
+        session.conf.set(name, value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            session.conf.unset(name) if value is None else session.conf.set(name, value)
