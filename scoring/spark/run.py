@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
 from features.mapping import ColumnMapping, MappingError
-from features.version import VERSION
-from model.distribution import FAST_ABOVE, SLOW_BELOW
 from model.pack import Pack, Refused, load_pack
-from scoring.columns import CODES, OUTCOME, REASONS, answer_schema, reject_schema
+from scoring.columns import answer_schema, reject_schema
 from scoring.settings import ScoreSettings
 from scoring.spark.columns import ANSWERS, KIND, REJECTS, both_schema
 from scoring.spark.place import Place, making
@@ -23,6 +19,7 @@ from scoring.spark.scored_rows import ScoreTask
 from scoring.spark.shipped_pack import ShippedPack, ship
 from scoring.spark.source import Source, read_source
 from scoring.spark.stopped import Stopped, told_by_task
+from scoring.spark.summary import SparkSummary, count
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -42,20 +39,6 @@ READING = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Of the rows that were written."""
-
-    outcomes: Mapping[str, int]  # ``rejected`` among them
-    codes: Mapping[str, int]  # a row counts under each of its own
-    bands: Mapping[str, int]  # of the predicted rates
-
-    @property
-    def rows(self) -> int:
-        """Answered and rejected."""
-        return sum(self.outcomes.values())
-
-
 def run(
     session: SparkSession,
     source: str,
@@ -65,7 +48,7 @@ def run(
     mapping: ColumnMapping,
     settings: ScoreSettings,
     overwrite: bool = False,
-) -> dict[str, object]:
+) -> SparkSummary:
     """Score a file or folder on a cluster, and return the summary that was written.
 
     Args:
@@ -102,7 +85,7 @@ def score_source(
     *,
     mapping: ColumnMapping,
     settings: ScoreSettings,
-) -> dict[str, object]:
+) -> SparkSummary:
     """Score what was read and put the result in place: rows are scored once, then parted by their kind."""
     session, stage = place.session, f"{place.work}/{STAGE}"
     answers = answer_schema(read.identity, pack.predictor.matrix, settings.explain)
@@ -119,8 +102,8 @@ def score_source(
     for kind, columns in ((ANSWERS, answers), (REJECTS, reject_schema(read.identity))):
         write(both.where(both[KIND] == kind).select(columns.names), f"{place.work}/{kind}", form)
     place.discard(STAGE)
-    found = summary(read, counts, pack, settings)
-    place.finish(json.dumps(found, indent=2).encode() + b"\n")
+    found = SparkSummary(read, counts, pack, settings)
+    place.finish(found.as_json())
     return found
 
 
@@ -130,27 +113,6 @@ def spark_schema(schema: pa.Schema) -> StructType:
 
     found: StructType = from_arrow_schema(schema)
     return found
-
-
-def count(both: DataFrame) -> Counts:
-    """Outcomes, codes and bands of what was written."""
-    from pyspark.sql import functions as sql
-
-    rate = sql.col("progression_rate")
-    band = (
-        sql.when(rate < SLOW_BELOW, "slow").when(rate <= FAST_ABOVE, "intermediate").when(rate.isNotNull(), "fast")
-    )
-    outcomes: dict[str, int] = {}
-    bands = dict.fromkeys(("slow", "intermediate", "fast"), 0)
-    for row in both.groupBy(KIND, OUTCOME, band.alias("band")).count().collect():
-        outcome = "rejected" if row[KIND] == REJECTS else row[OUTCOME]
-        outcomes[outcome] = outcomes.get(outcome, 0) + row["count"]
-        if row["band"] is not None:
-            bands[row["band"]] += row["count"]
-    said = sql.explode(sql.split(sql.coalesce(sql.col(REASONS), sql.col(CODES)), " ")).alias("code")
-    said_rows = both.select(said).where("code != ''").groupBy("code").count().collect()
-    codes = {row["code"]: row["count"] for row in said_rows}
-    return Counts(dict(sorted(outcomes.items())), dict(sorted(codes.items())), bands)
 
 
 def output_format(out: str) -> Format:
@@ -172,25 +134,6 @@ def write(frame: DataFrame, path: str, form: Format) -> None:
         writer.options(ignoreNullFields=True).json(path)
     else:
         writer.parquet(path)
-
-
-def summary(read: Source, counts: Counts, pack: Pack, settings: ScoreSettings) -> dict[str, object]:
-    """What became of every row, and of what it was computed; nothing in it depends on the machines."""
-    return {
-        "engine": "spark",
-        "tregcast": VERSION,
-        "pack": {"id": pack.id, "name": pack.predictor.pack.name, "statement": pack.predictor.statement},
-        "input": {"files": read.files, "listing_sha256": read.listing},
-        "settings": {
-            "explain": settings.explain,
-            "coverage": settings.coverage,
-            "as_of": settings.today.isoformat(),
-        },
-        "rows_in": read.rows,
-        "outcomes": dict(counts.outcomes),
-        "codes": dict(counts.codes),
-        "bands": dict(counts.bands),
-    }
 
 
 @contextmanager
