@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import click
@@ -57,11 +58,19 @@ def score_job(
     today = latest_date(datetime.now(UTC)) if as_of is None else as_of.date()
     try:
         mapping = ColumnMapping() if mapping_file is None else read_mapping(mapping_file)
+        digest = None if mapping_file is None else sha256(mapping_file.read_bytes()).hexdigest()
         settings = ScoreSettings(explain, coverage, today)  # type: ignore[arg-type]
         session = start(master)
         try:
             found = run(
-                session, source, out, pack_folder=pack, mapping=mapping, settings=settings, overwrite=overwrite
+                session,
+                source,
+                out,
+                pack_folder=pack,
+                mapping=mapping,
+                settings=settings,
+                mapping_digest=digest,
+                overwrite=overwrite,
             )
         finally:
             session.stop()

@@ -19,7 +19,7 @@ from scoring.spark.scored_rows import ScoreTask
 from scoring.spark.shipped_pack import ShippedPack, ship
 from scoring.spark.source import Source, read_source
 from scoring.spark.stopped import Stopped, told_by_task
-from scoring.spark.summary import SparkSummary, count
+from scoring.spark.summary import Counts, SparkSummary, count
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -47,6 +47,7 @@ def run(
     pack_folder: Path,
     mapping: ColumnMapping,
     settings: ScoreSettings,
+    mapping_digest: str | None = None,
     overwrite: bool = False,
 ) -> SparkSummary:
     """Score a file or folder on a cluster, and return the summary that was written.
@@ -58,6 +59,7 @@ def run(
         pack_folder: of the pack, on the driver's machine.
         mapping: of the input's headers.
         settings: what is asked for.
+        mapping_digest: sha256 of the mapping's file, for the summary.
         overwrite: whether a folder that is there is replaced, at the end.
 
     Raises:
@@ -68,7 +70,10 @@ def run(
         with _reading(session), making(session, out, overwrite=overwrite) as place:
             read = read_source(session, source, mapping)
             shipped = ship(session, pack_folder, pack.id)
-            return score_source(read, place, pack, shipped, mapping=mapping, settings=settings)
+            counts = score_source(read, place, pack, shipped, mapping=mapping, settings=settings)
+            summary = SparkSummary(read, counts, pack, settings, mapping_digest)
+            place.finish(summary.as_json())
+            return summary
     except (Refused, MappingError) as error:
         raise Stopped(str(error)) from error
     except Exception as error:
@@ -85,8 +90,8 @@ def score_source(
     *,
     mapping: ColumnMapping,
     settings: ScoreSettings,
-) -> SparkSummary:
-    """Score what was read and put the result in place: rows are scored once, then parted by their kind."""
+) -> Counts:
+    """Score what was read into the place of the result: rows are scored once, then parted by their kind."""
     session, stage = place.session, f"{place.work}/{STAGE}"
     answers = answer_schema(read.identity, pack.predictor.matrix, settings.explain)
     schema = spark_schema(both_schema(answers))
@@ -102,9 +107,7 @@ def score_source(
     for kind, columns in ((ANSWERS, answers), (REJECTS, reject_schema(read.identity))):
         write(both.where(both[KIND] == kind).select(columns.names), f"{place.work}/{kind}", form)
     place.discard(STAGE)
-    found = SparkSummary(read, counts, pack, settings)
-    place.finish(found.as_json())
-    return found
+    return counts
 
 
 def spark_schema(schema: pa.Schema) -> StructType:
