@@ -12,12 +12,12 @@ CHUNK_ROWS = 8192
 
 
 def whole_patients(batches: Iterable[pa.RecordBatch], key: str, least: int = CHUNK_ROWS) -> Iterator[pa.Table]:
-    """The rows again, in tables of at least so many that end where a patient ends; the last one may be smaller.
+    """The rows again, in tables of about so many that end where a patient ends.
 
     Args:
         batches: rows of a patient one after the other.
         key: the column that is the same for all rows of a patient and for no other; no nulls.
-        least: rows of a table.
+        least: rows that are held before a table is cut; the last patient's stay for the next.
 
     >>> rows = pa.table({"who": ["a", "a", "b", "b", "b", "c"]}).to_batches(max_chunksize=2)
     >>> [table["who"].to_pylist() for table in whole_patients(rows, "who", least=3)]

@@ -95,7 +95,7 @@ def score_source(
     session, stage = place.session, f"{place.work}/{STAGE}"
     answers = answer_schema(read.identity, pack.predictor.matrix, settings.explain)
     schema = spark_schema(both_schema(answers))
-    task = ScoreTask(shipped, mapping, settings, read.identity, read.headers)
+    task = ScoreTask(shipped, mapping, settings, read.identity, read.used, read.headers)
     read.frame.mapInArrow(task.over(), schema).write.partitionBy(KIND).parquet(stage)
     both = session.read.schema(schema).parquet(stage)
     counts = count(both)

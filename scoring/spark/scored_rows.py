@@ -32,6 +32,7 @@ class ScoreTask:
     mapping: ColumnMapping
     settings: ScoreSettings
     identity: pa.DataType
+    used: tuple[str, ...]  # headers of the columns, which travel under other names
     headers: int  # fields of a line of CSV; 0 for other input
 
     def over(self) -> Callable[[Batches], Iterator[pa.RecordBatch]]:
@@ -62,7 +63,7 @@ class ScoreTask:
             yield scorer.score(RecordChunk(rows, table[LINE].to_pylist()))
         else:
             cells = table.drop_columns([name for name in OWN if name in table.column_names])
-            yield scorer.score(TableChunk(rows, cells))
+            yield scorer.score(TableChunk(rows, cells.rename_columns(list(self.used))))
 
 
 def _tables(batches: Batches) -> Iterator[pa.Table]:

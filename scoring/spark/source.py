@@ -28,7 +28,8 @@ IDENTITIES = (pa.types.is_string, pa.types.is_integer, pa.types.is_float64)
 class Source:
     """Numbered rows, and what is known of the whole input before any is scored."""
 
-    frame: DataFrame  # `scoring.spark.columns.ROW_NUMBER`, what the pack can use of the input, perhaps a key
+    frame: DataFrame  # row numbers, used columns under names of their own, perhaps a key
+    used: tuple[str, ...]  # the headers of the used columns, in their order
     rows: int
     files: int
     listing: str  # sha256 of the files' names, sizes and times
@@ -68,8 +69,10 @@ def _parquet(session: SparkSession, path: str, mapping: ColumnMapping) -> Source
     frame = hidden.join(sql.broadcast(offsets), PATH).withColumn(
         ROW_NUMBER, sql.col("_before") + sql.col(START) + 1
     )
-    frame = frame.select(ROW_NUMBER, *(sql.col(_quoted(name)) for name in used))
-    return _keyed(frame, mapping, blocks, 0)
+    frame = frame.select(
+        ROW_NUMBER, *(sql.col(_quoted(name)).alias(own) for name, own in zip(used, _own(used), strict=True))
+    )
+    return _keyed(frame, tuple(used), mapping, blocks, 0)
 
 
 def _lines(session: SparkSession, path: str, mapping: ColumnMapping, *, csv: bool) -> Source:
@@ -88,11 +91,12 @@ def _lines(session: SparkSession, path: str, mapping: ColumnMapping, *, csv: boo
     if not csv:
         frame = lines.mapInArrow(_numbering(found), f"{ROW_NUMBER} bigint, {LINE} binary")
         rows = sum(block.rows for block in blocks)
-        return Source(frame, rows, _files(blocks), _listing(blocks), pa.string(), 0)
+        return Source(frame, (), rows, _files(blocks), _listing(blocks), pa.string(), 0)
     layout = _layout(lines, blocks, mapping)
-    columns = ", ".join(f"{_quoted(name)} string" for name in layout.used)
-    frame = lines.mapInArrow(_parsing(found, layout), f"{ROW_NUMBER} bigint, {FIELDS} int, {columns}".rstrip(", "))
-    return _keyed(frame, mapping, blocks, len(layout.headers))
+    columns = [f"{own} string" for own in _own(layout.used)]
+    schema = ", ".join([f"{ROW_NUMBER} bigint", f"{FIELDS} int", *columns])
+    frame = lines.mapInArrow(_parsing(found, layout), schema)
+    return _keyed(frame, layout.used, mapping, blocks, len(layout.headers))
 
 
 def _numbering(found: Places) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
@@ -100,7 +104,13 @@ def _numbering(found: Places) -> Callable[[Iterable[pa.RecordBatch]], Iterator[p
 
 
 def _parsing(found: Places, layout: CsvLayout) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    return lambda batches: telling(lambda: parsed(numbered_lines(batches, found), layout))
+    names = [ROW_NUMBER, FIELDS, *_own(layout.used)]
+
+    def rows(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in parsed(numbered_lines(batches, found), layout):
+            yield batch.rename_columns(names)
+
+    return lambda batches: telling(lambda: rows(batches))
 
 
 def _layout(lines: DataFrame, blocks: Sequence[Block], mapping: ColumnMapping) -> CsvLayout:
@@ -117,24 +127,27 @@ def _layout(lines: DataFrame, blocks: Sequence[Block], mapping: ColumnMapping) -
     return CsvLayout(headers, tuple(used))
 
 
-def _keyed(frame: DataFrame, mapping: ColumnMapping, blocks: Sequence[Block], headers: int) -> Source:
+def _keyed(
+    frame: DataFrame, used: tuple[str, ...], mapping: ColumnMapping, blocks: Sequence[Block], headers: int
+) -> Source:
     """With a patient_id, its rows together and in the input's order; a row without one is a patient of its own."""
     from pyspark.sql import functions as sql
     from pyspark.sql.pandas.types import to_arrow_type
 
     header, identity = _identity_header(mapping), pa.string()
-    if header in frame.columns:
-        identity = to_arrow_type(frame.schema[header].dataType)
+    if header in used:
+        own = _own(used)[used.index(header)]
+        identity = to_arrow_type(frame.schema[own].dataType)
         if not any(allowed(identity) for allowed in IDENTITIES):
             raise Stopped(f"{header} is of the type {identity}; make it a text or a whole number")
-        text = sql.col(_quoted(header)).cast("string")
+        text = sql.col(own).cast("string")
         alone = sql.concat(sql.lit("row "), sql.col(ROW_NUMBER).cast("string"))
         key = sql.when(sql.trim(text) == "", None).otherwise(sql.concat(sql.lit("id "), text))
         frame = frame.withColumn(KEY, sql.coalesce(key, alone))
         frame = frame.repartition(KEY).sortWithinPartitions(KEY, ROW_NUMBER)
     headed = _files(blocks) if headers else 0
     rows = sum(block.rows for block in blocks) - headed
-    return Source(frame, rows, _files(blocks), _listing(blocks), identity, headers)
+    return Source(frame, used, rows, _files(blocks), _listing(blocks), identity, headers)
 
 
 def _identity_header(mapping: ColumnMapping) -> str:
@@ -177,6 +190,15 @@ def _kind(session: SparkSession, path: str) -> str:
 def _names(session: SparkSession, path: str) -> list[str]:
     listed: Any = session.read.format("binaryFile").option("recursiveFileLookup", "true").load(path)
     return sorted(unquoted.rpartition("/")[2] for unquoted in listed.inputFiles())
+
+
+def _own(used: Sequence[str]) -> list[str]:
+    """Names that no dot and no quotation mark of a header can disturb: Spark reads dots as paths.
+
+    >>> _own(["CRP (mg/dl.)", "ID"])
+    ['_tregcast_0', '_tregcast_1']
+    """
+    return [f"_tregcast_{at}" for at in range(len(used))]
 
 
 def _files(blocks: Iterable[Block]) -> int:
