@@ -18,6 +18,7 @@ from commands.predict import predict
 from commands.promote import promote, rollback
 from commands.registry import pull
 from commands.report import report
+from commands.score import score
 from commands.serve import serve
 from commands.train import train
 from commands.tune import tune
@@ -45,6 +46,7 @@ COMMANDS = (
     pin,
     serve,
     predict,
+    score,
     keys,
     vocabulary,
     audit,

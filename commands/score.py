@@ -1,0 +1,217 @@
+"""``tregcast score``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Literal, NoReturn
+
+import click
+
+from commands.options import DEFAULT_MODEL, NEW_FILE, Fault, mapping_option, tracking_uri_option
+from commands.registry import pack_folder
+
+if TYPE_CHECKING:
+    from scoring.run import Job
+    from scoring.summary import Summary
+
+TOO_MANY_REJECTS = 3
+FAILED = 1
+GOES_ON = "--resume goes on with it"
+ENDINGS = (".parquet", ".csv.gz", ".csv", ".ndjson.gz", ".ndjson", ".jsonl.gz", ".jsonl")
+
+
+class _Stopped(BaseException):
+    """SIGTERM has come."""
+
+
+def reject_limit(context: click.Context | None, option: click.Parameter | None, value: str) -> tuple[float, bool]:
+    """How many rejects are taken without a word: a number of rows or, where the second is true, a percentage.
+
+    >>> reject_limit(None, None, "0.5%"), reject_limit(None, None, "10")
+    ((0.5, True), (10.0, False))
+    """
+    del context, option
+    share = value.endswith("%")
+    try:
+        number = float(value[:-1]) if share else float(int(value))
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= (100 if share else 1e15):
+        raise click.BadParameter(f"{value} is no number of rows and no percentage; give 100 or 0.5%")
+    return number, share
+
+
+@click.command()
+@click.argument("source", metavar="IN", type=click.Path(exists=True, path_type=Path))
+@click.argument("out", metavar="OUT", type=NEW_FILE)
+@click.option("--pack", default=DEFAULT_MODEL, show_default=True, help="A pack folder, or models:/NAME@ALIAS.")
+@mapping_option
+@click.option(
+    "--explain",
+    type=click.Choice(["top5", "all", "none"]),
+    default="top5",
+    show_default=True,
+    help="The five largest contributions, a column for each feature, or none.",
+)
+@click.option(
+    "--coverage",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.9,
+    show_default=True,
+    help="Of the prediction interval.",
+)
+@click.option("--rejects", type=NEW_FILE, help="Where rejected rows go; by default OUT's name with .rejects.csv.")
+@click.option("--summary", type=NEW_FILE, help="The counts as JSON; by default OUT's name with .summary.json.")
+@click.option(
+    "--max-rejects",
+    metavar="N|P%",
+    callback=reject_limit,
+    default="0",
+    show_default=True,
+    help="With more, the exit code is 3; all files are written all the same.",
+)
+@click.option("--resume", is_flag=True, help="Go on with what a run left that was stopped.")
+@click.option("--overwrite", is_flag=True, help="Replace what is there, and what a run left that was stopped.")
+@click.option("--as-of", metavar="YYYY-MM-DD", help="The day that no visit may be after; by default today.")
+@click.option("--workers", type=click.IntRange(1, 256), help="Threads that score; by default one a core.")
+@click.option(
+    "--chunk-rows",
+    type=click.IntRange(1, 1_000_000),
+    default=16_384,
+    show_default=True,
+    help="Rows that are scored, and kept for --resume, at a time.",
+)
+@tracking_uri_option
+@click.pass_context
+def score(
+    context: click.Context,
+    source: Path,
+    out: Path,
+    pack: str,
+    mapping: Path | None,
+    explain: Literal["top5", "all", "none"],
+    coverage: float,
+    rejects: Path | None,
+    summary: Path | None,
+    max_rejects: tuple[float, bool],
+    resume: bool,
+    overwrite: bool,
+    as_of: str | None,
+    workers: int | None,
+    chunk_rows: int,
+    tracking_uri: str | None,
+) -> None:
+    """Score the rows of IN into OUT: the same answers as the service gives, a row each.
+
+    IN is a .parquet file or a folder of them or a .csv (.csv.gz), one row a visit, or .ndjson (.jsonl, .gz), one
+    record a line. OUT is .parquet, .csv or .ndjson. Every row is answered, abstained or rejected, with all reasons.
+
+    Exit code: 0; 3 more rejects than --max-rejects; 2 the input, the mapping or the disk must be mended; 130 or 143
+    stopped by Ctrl-C or SIGTERM; 1 any other failure. See docs/batch.md.
+    """
+    from scoring.run import Job
+
+    job = Job(
+        input=source,
+        out=out,
+        rejects=_named(out, ".rejects.csv") if rejects is None else rejects,
+        summary=_named(out, ".summary.json") if summary is None else summary,
+        mapping=mapping,
+        explain=explain,
+        coverage=coverage,
+        as_of=_day(as_of),
+        as_of_is_given=as_of is not None,
+        workers=workers or len(os.sched_getaffinity(0)),
+        resume=resume,
+        overwrite=overwrite,
+        chunk_rows=chunk_rows,
+    )
+    with _stoppable(context):
+        found = _scored(job, pack_folder(pack, tracking_uri))
+    click.echo(str(found))
+    for path in job.targets:
+        click.echo(f"Written: {path}")
+    limit, share = max_rejects
+    if found.rejected > (found.rows * limit / 100 if share else limit):
+        context.exit(TOO_MANY_REJECTS)
+
+
+def _scored(job: Job, folder: Path) -> Summary:
+    from commands.score_progress import shown
+    from features.mapping import MappingError
+    from model.pack import Refused, load_pack
+    from scoring.fault import ScoringFault
+    from scoring.run import run
+
+    try:
+        with shown() as progress:
+            return run(job, load_pack(folder), progress)
+    except (ScoringFault, MappingError, Refused) as error:
+        raise Fault(str(error)) from error
+    except Exception as error:
+        click.echo(f"Error: {_place(error)}; nothing is written in the place of a result, {GOES_ON}", err=True)
+        raise click.exceptions.Exit(FAILED) from error
+
+
+def _place(error: Exception) -> str:
+    """What failed and where, without its text, which may hold a value.
+
+    >>> _place(ValueError("crp = 8200"))
+    'ValueError'
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, ArithmeticError) or not frames:
+        return f"{type(error).__name__}{f': {error}' if isinstance(error, ArithmeticError) else ''}"
+    where = " < ".join(f"{Path(frame.filename).stem}.{frame.name}:{frame.lineno}" for frame in frames[:-5:-1])
+    return f"{type(error).__name__} in {where}"
+
+
+@contextmanager
+def _stoppable(context: click.Context) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the run after the chunks at work; the exit code says which."""
+    before = signal.signal(signal.SIGTERM, _stop)
+    try:
+        yield
+    except (KeyboardInterrupt, _Stopped) as stopped:
+        click.echo(f"Stopped; {GOES_ON}", err=True)
+        number = signal.SIGTERM if isinstance(stopped, _Stopped) else signal.SIGINT
+        context.exit(128 + number)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    del number, frame
+    raise _Stopped
+
+
+def _named(out: Path, ending: str) -> Path:
+    """OUT's name with another ending.
+
+    >>> print(_named(Path("a/b.c.csv.gz"), ".rejects.csv"))
+    a/b.c.rejects.csv
+    """
+    known = next((each for each in ENDINGS if out.name.endswith(each)), "")
+    return out.with_name(out.name.removesuffix(known) + ending)
+
+
+def _day(said: str | None) -> str:
+    from datetime import UTC, date
+
+    from features.today import latest_date
+
+    if said is None:
+        return latest_date(datetime.now(UTC)).isoformat()
+    try:
+        if len(said) != len("YYYY-MM-DD"):
+            raise ValueError(said)
+        return date.fromisoformat(said).isoformat()
+    except ValueError:
+        raise Fault(f"--as-of {said} is not a day; give YYYY-MM-DD") from None

@@ -1,0 +1,70 @@
+"""Finished parts of a run: two Arrow files each, of answers and of rejects, there as a whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from scoring.scored import Scored
+
+BATCH = 2048  # rows that are read back at a time, of each part where many are merged
+ANSWERS, REJECTS = "answers", "rejects"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts in a folder, by number."""
+
+    folder: Path
+
+    def path(self, number: int, kind: str) -> Path:
+        """Where a part's answers or rejects stand.
+
+        >>> print(Parts(Path("work")).path(7, ANSWERS))
+        work/part-00000007.answers.arrow
+        """
+        return self.folder / f"part-{number:08d}.{kind}.arrow"
+
+    def finished(self, number: int) -> bool:
+        """Whether a part is there. Its answers are written last."""
+        return self.path(number, ANSWERS).exists()
+
+    def write(self, number: int, scored: Scored) -> None:
+        """Write a part, so that it outlives the machine's power."""
+        self._write(self.path(number, REJECTS), scored.rejects)
+        self._write(self.path(number, ANSWERS), scored.answers)
+        sync_folder(self.folder)
+
+    def read(self, number: int, kind: str) -> Iterator[pa.RecordBatch]:
+        """The rows of a part, in the order of their numbers."""
+        with self.path(number, kind).open("rb") as file, pa.ipc.open_file(file) as reader:
+            for at in range(reader.num_record_batches):
+                yield reader.get_batch(at)
+
+    @staticmethod
+    def _write(path: Path, table: pa.Table) -> None:
+        unfinished = path.with_suffix(".unfinished")
+        with unfinished.open("wb") as file:
+            with pa.ipc.new_file(file, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+                writer.write_table(table, max_chunksize=BATCH)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder outlive the machine's power."""
+    sync_file(folder)
+
+
+def sync_file(path: Path) -> None:
+    """Make what is written outlive the machine's power."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,203 @@
+"""A run: from an input to its answers, its rejects and its summary, all of them or none."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from features.mapping import ColumnMapping, read_mapping
+from model.pack import Pack
+from scoring.columns import Explain
+from scoring.cutting import CHUNK_ROWS
+from scoring.fault import InputFault, ScoringFault, writing_fault
+from scoring.filling import Filling
+from scoring.merge import in_order
+from scoring.parts import ANSWERS, REJECTS
+from scoring.plan import Course, Plan, differences, digest_of
+from scoring.progress import Progress, Step, silent
+from scoring.results.placed import place, unfinished, written
+from scoring.results.tables import kind_of, write_table
+from scoring.scorer import Scorer
+from scoring.settings import ScoreSettings
+from scoring.sources.opening import open_source
+from scoring.sources.piece import Source
+from scoring.spill import Spill
+from scoring.summary import Summary, Tally
+from scoring.survey import survey
+from scoring.work_folder import PLACING, WorkFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is asked for.
+
+    Attributes:
+        input: a file or a folder.
+        out, rejects, summary: what is written; in which form, the ending says.
+        mapping: a TOML file, where headers, units or codes are not the vocabulary's.
+        explain, coverage: as in `ScoreSettings`.
+        as_of: YYYY-MM-DD, which no visit may be after.
+        as_of_is_given: whether that day was asked for; else a resumed run keeps the one it began with.
+        workers: threads that score.
+        resume: go on with what a run left that was stopped.
+        overwrite: replace what is there, and drop what a run left that was stopped.
+        chunk_rows: rows that are scored at a time, at least.
+    """
+
+    input: Path
+    out: Path
+    rejects: Path
+    summary: Path
+    mapping: Path | None
+    explain: Explain
+    coverage: float
+    as_of: str
+    as_of_is_given: bool = True
+    workers: int = 1
+    resume: bool = False
+    overwrite: bool = False
+    chunk_rows: int = CHUNK_ROWS
+
+    @property
+    def targets(self) -> tuple[Path, Path, Path]:
+        """All that is written."""
+        return self.out, self.rejects, self.summary
+
+
+def run(job: Job, pack: Pack, progress: Progress = silent) -> Summary:
+    """Score an input.
+
+    Raises:
+        ScoringFault: something the user can mend; nothing stands in the place of a result.
+        MappingError: the mapping cannot be used.
+        ArithmeticError: the counts do not add up, or the model gave a number that is not finite.
+    """
+    mapping = ColumnMapping() if job.mapping is None else read_mapping(job.mapping)
+    source = open_source(job.input, mapping)
+    _require_targets(job, source)
+    with _held(job) as folder:
+        before = _stamps(source)
+        plan, course = _settled(job, pack, source, folder, progress)
+        settings = ScoreSettings(plan.explain, plan.coverage, plan.today)
+        scorer = Scorer(pack.predictor, mapping, settings, source.identity)
+        filling = Filling(scorer, source, folder, course, plan.chunk_rows, job.workers)
+        rows, parts = filling.fill(progress)
+        if _stamps(source) != before:
+            raise InputFault(f"{job.input}: it was changed while it was read; run again")
+        progress(Step("writing", 0.0, rows))
+        with _cleared(job):
+            summary = _written(job, pack, plan, course, scorer, folder, rows, parts)
+        folder.mark(PLACING)
+        for target in job.targets:
+            place(target)
+        folder.remove()
+        progress(Step("writing", 1.0, rows))
+    return summary
+
+
+@contextmanager
+def _held(job: Job) -> Iterator[WorkFolder]:
+    """The folder of the run. What a fault of the input leaves is of no use, and is removed."""
+    folder = WorkFolder(job.out)
+    try:
+        folder.hold()
+        yield folder
+    except InputFault:
+        folder.remove()
+        raise
+    except OSError as error:
+        raise writing_fault(error) from error
+    finally:
+        folder.release()
+
+
+@contextmanager
+def _cleared(job: Job) -> Iterator[None]:
+    """Nothing half-written stays where writing fails."""
+    try:
+        yield
+    except BaseException:
+        for target in job.targets:
+            unfinished(target).unlink(missing_ok=True)
+        raise
+
+
+def _settled(job: Job, pack: Pack, source: Source, folder: WorkFolder, progress: Progress) -> tuple[Plan, Course]:
+    """The plan and the course, those of the run that is resumed or new ones."""
+    left = None
+    if job.resume or not job.overwrite:
+        left = folder.plan()
+    if left is not None and not job.resume:
+        raise ScoringFault(
+            f"{folder.path}: a run was stopped here; --resume goes on with it, --overwrite starts anew"
+        )
+    there = [str(path) for path in job.targets if path.exists()]
+    if there and not job.overwrite and (left is None or folder.marked(PLACING) is None):
+        if left is None:
+            folder.remove()
+        raise ScoringFault(f"{', '.join(there)}: there already; name another output, or give --overwrite")
+    progress(Step("looking at the input", 0.0, 0))
+    mapping = None if job.mapping is None else hashlib.sha256(job.mapping.read_bytes()).hexdigest()
+    digest = digest_of(job.input, source.files)
+    plan = Plan(digest, mapping, pack.id, job.explain, job.coverage, job.as_of, job.chunk_rows)
+    if left is not None:
+        plan = plan if job.as_of_is_given else replace(plan, as_of=left[0].as_of)
+        differing = differences(left[0], plan)
+        if differing:
+            words = f"{', '.join(differing)} differs from the run that was stopped"
+            raise ScoringFault(f"{folder.path}: {words}; give the same again, or start anew with --overwrite")
+        return left
+    folder.empty()
+    found = survey(source)
+    files = 0 if found.together else Spill.files_for(found.rows or 0, job.chunk_rows)
+    course = Course(found.together, files)
+    folder.begin(plan, course)
+    return plan, course
+
+
+def _require_targets(job: Job, source: Source) -> None:
+    problems = [
+        f"{path}: not a .parquet, .csv or .ndjson file (or .csv.gz, .jsonl)"
+        for path in (job.out, job.rejects)
+        if kind_of(path) is None
+    ]
+    places = [path.resolve() for path in job.targets]
+    if len(set(places)) < len(places):
+        problems.append("answers, rejects and summary need a file each; name another")
+    inputs = {path.resolve() for path in source.files}
+    root = job.input.resolve()
+    for path, place_of in zip(job.targets, places, strict=True):
+        if place_of in inputs or (job.input.is_dir() and root in place_of.parents):
+            problems.append(f"{path}: it is, or is in, the input; name another output")
+        if not path.parent.is_dir():
+            problems.append(f"{path}: its folder is not there; make it first")
+        if path.is_dir():
+            problems.append(f"{path}: it is a folder; name a file")
+    if problems:
+        raise ScoringFault("; ".join(problems))
+
+
+def _stamps(source: Source) -> list[tuple[int, int]]:
+    found = [path.stat() for path in source.files]
+    return [(each.st_size, each.st_mtime_ns) for each in found]
+
+
+def _written(
+    job: Job, pack: Pack, plan: Plan, course: Course, scorer: Scorer, folder: WorkFolder, rows: int, parts: int
+) -> Summary:
+    """Write all files, whole and beside their places."""
+    tally = Tally()
+    said = {"tregcast.pack_id": pack.id, "tregcast.version": plan.version, "tregcast.format": str(plan.format)}
+    answers = in_order(folder.parts, parts, ANSWERS, interleaved=not course.together)
+    write_table(job.out, scorer.answer_schema, tally.answers(answers), said)
+    rejects = in_order(folder.parts, parts, REJECTS, interleaved=not course.together)
+    write_table(job.rejects, scorer.reject_schema, tally.rejects(rejects), said)
+    summary = Summary(plan, pack.predictor.pack, pack.predictor.statement, rows, tally)
+    if tally.outcomes.total() != rows:
+        raise ArithmeticError(f"{rows} rows in, but {tally.outcomes.total()} answered, abstained or rejected")
+    with written(job.summary) as file:
+        file.write(summary.to_json())
+    return summary

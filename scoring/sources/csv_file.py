@@ -1,0 +1,155 @@
+"""CSV, plain or gzip: every cell as text, and rows of another length than the header's told one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+from numpy.typing import NDArray
+
+from features.mapping import ColumnMapping
+from scoring.fault import InputFault
+from scoring.sources.csv_faults import WatchedFile, invalid_text, unclosed_quote
+from scoring.sources.csv_header import read_header
+from scoring.sources.piece import Piece, Ragged
+from scoring.sources.text_file import opened, reading
+from scoring.sources.wanted import Wanted, wanted
+
+BLOCK = 4 * 2**20  # bytes that are parsed at a time; a row must fit in
+# What means that nothing was measured: as pandas reads it, and so as training does.
+NOTHING = (
+    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A"),
+    *("NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFile:
+    """A ``.csv`` or ``.csv.gz`` file with its headers."""
+
+    path: Path
+    headers: tuple[str, ...]
+    wanted: Wanted
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file."""
+        return (self.path,)
+
+    @property
+    def identity(self) -> pa.DataType:
+        """Every cell is a text."""
+        return pa.string()
+
+    @property
+    def identity_header(self) -> str | None:
+        """The header of the patients' identifiers, if there is one."""
+        return self.wanted.identity
+
+    def pieces(self, only: str | None = None) -> Iterator[Piece]:
+        """The rows of the used columns, or of one. Blank lines are no rows.
+
+        Raises:
+            InputFault: it ends in the middle, a row is longer than a block, a text is not UTF-8.
+        """
+        used = self.wanted.headers if only is None else (only,)
+        numbering = _Numbering()
+        with opened(self.path) as (file, share):
+            read_header(self.path, file)
+            watched = WatchedFile(file)
+            try:
+                for batch in self._batches(watched, used, numbering):
+                    table = pa.Table.from_batches([batch]).rename_columns(list(used))
+                    rows = numbering.next_rows(table.num_rows)
+                    yield Piece(rows, table, numbering.before(rows), share())
+            except (pa.ArrowInvalid, pa.ArrowException) as error:
+                raise self._fault(error) from error
+        if watched.odd_quotes:
+            line = unclosed_quote(self.path)
+            if line is not None:
+                raise InputFault(f"{self.path}: line {line}: a quotation mark is not closed; close or remove it")
+        if numbering.ragged:
+            yield Piece(np.empty(0, np.int64), self._nothing(used), numbering.before(None), 1.0)
+
+    def _batches(self, file: WatchedFile, used: Sequence[str], numbering: _Numbering) -> Iterator[pa.RecordBatch]:
+        names = [str(position) for position in range(len(self.headers))]
+        columns = [names[self.headers.index(header)] for header in used]
+        try:
+            reader = pacsv.open_csv(
+                pa.PythonFile(file, mode="r"),
+                pacsv.ReadOptions(use_threads=False, block_size=BLOCK, column_names=names),
+                pacsv.ParseOptions(newlines_in_values=True, invalid_row_handler=numbering.ragged_row),
+                pacsv.ConvertOptions(
+                    column_types=dict.fromkeys(columns, pa.string()),
+                    include_columns=columns,
+                    null_values=list(NOTHING),
+                    strings_can_be_null=True,
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            if str(error).startswith("Empty CSV file"):  # headers and nothing else
+                return
+            raise
+        yield from reader
+
+    def _fault(self, error: pa.ArrowException) -> InputFault:
+        if "straddling object" in str(error):
+            rule = f"a row is longer than {BLOCK // 2**20} MiB; look for a quotation mark that is not closed"
+            return InputFault(f"{self.path}: {rule}")
+        with suppress(InputFault), reading(self.path):
+            return invalid_text(self.path)
+        return InputFault(f"{self.path}: it cannot be read as CSV; export it again")
+
+    @staticmethod
+    def _nothing(used: Sequence[str]) -> pa.Table:
+        return pa.table({header: pa.array([], pa.string()) for header in used})
+
+
+@dataclass(slots=True)
+class _Numbering:
+    """Which number each good row has: the parser counts bad ones and tells them as it meets them."""
+
+    good: int = 0  # rows that were given a number
+    bad: int = 0  # ragged rows that were given away
+    blank: int = 0  # lines of nothing but blanks, which the parser takes for ragged rows
+    ragged: list[Ragged] = field(default_factory=list)
+
+    def ragged_row(self, row: pacsv.InvalidRow) -> str:
+        if row.actual_columns == 1 and not row.text.strip():
+            self.blank += 1
+        else:
+            lines = row.text.count("\n") + 1
+            self.ragged.append(Ragged(row.number - self.blank, row.actual_columns, row.expected_columns, lines))
+        return "skip"
+
+    def next_rows(self, count: int) -> NDArray[np.int64]:
+        goods = np.arange(self.good, self.good + count, dtype=np.int64)
+        self.good += count
+        numbers = np.array([ragged.row for ragged in self.ragged], np.int64)
+        goods_before = numbers - np.arange(self.bad, self.bad + len(numbers)) - 1
+        return goods + 1 + self.bad + np.searchsorted(goods_before, goods, side="right")
+
+    def before(self, rows: NDArray[np.int64] | None) -> tuple[Ragged, ...]:
+        """Those that stand before the last of these rows (None: all), which are given away."""
+        if rows is not None and not len(rows):
+            return ()
+        given = tuple(ragged for ragged in self.ragged if rows is None or ragged.row < rows[-1])
+        self.ragged = self.ragged[len(given) :]
+        self.bad += len(given)
+        return given
+
+
+def open_csv(path: Path, mapping: ColumnMapping) -> CsvFile:
+    """Open a CSV file.
+
+    Raises:
+        InputFault: it cannot be had, is no table with commas, or its headers do not fit.
+    """
+    with opened(path) as (file, _):
+        headers = read_header(path, file)
+    return CsvFile(path, tuple(headers), wanted(path, headers, mapping))

@@ -1,0 +1,55 @@
+"""The header of a CSV file, and the faults that show there: another separator, another encoding, nothing at all."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from scoring.fault import InputFault
+
+OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+LONGEST = 2**20  # bytes of one of its lines
+AS_UTF8 = 'save it as UTF-8 (in a spreadsheet: "CSV UTF-8")'
+
+
+def read_header(path: Path, file: BinaryIO) -> list[str]:
+    """The headers as they stand in the file, which is left at the first byte after them.
+
+    Raises:
+        InputFault: there is no header, it is not UTF-8, or its columns are not separated by commas.
+    """
+    rows = csv.reader(_lines(path, file))
+    try:
+        headers = next((row for row in rows if any(cell.strip() for cell in row)), None)
+    except csv.Error as error:
+        raise InputFault(f"{path}: line 1: {error}; look for a quotation mark that is not closed") from error
+    if headers is None:
+        raise InputFault(f"{path}: it is empty; export it again, with a line of headers")
+    line = ",".join(headers)
+    separator = max(OTHER_SEPARATORS, key=line.count)
+    if line.count(separator) > line.count(","):
+        raise InputFault(
+            f"{path}: its columns are separated by {OTHER_SEPARATORS[separator]}; save it with commas between "
+            "columns and points in numbers"
+        )
+    return headers
+
+
+def _lines(path: Path, file: BinaryIO) -> Iterator[str]:
+    """One line at each call, so that no more is read than the header."""
+    number = 1
+    while line := file.readline(LONGEST):
+        if number == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise InputFault(f"{path}: it is UTF-16 text; {AS_UTF8}")
+        if len(line) == LONGEST:
+            raise InputFault(f"{path}: line {number} is longer than {LONGEST} bytes; save it with a line a row")
+        if b"\r" in line.removesuffix(b"\n").removesuffix(b"\r"):
+            raise InputFault(f"{path}: its lines end with carriage returns alone; save it with line feeds")
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            byte = line[error.start]
+            raise InputFault(f"{path}: line {number} is not UTF-8 text (byte 0x{byte:02x}); {AS_UTF8}") from error
+        number += 1

@@ -1,0 +1,46 @@
+"""Text files, plain or gzip, as bytes from the first to the last; how far they are read; how they fail."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import pyarrow as pa
+
+from scoring.fault import InputFault, ScoringFault
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[BinaryIO, Callable[[], float]]]:
+    """The bytes of a file, unpacked where its name ends in ``.gz``, and what tells the share that is read.
+
+    Raises:
+        InputFault: the file cannot be had, or ends in the middle.
+    """
+    with reading(path), path.open("rb") as raw:
+        size = max(1, path.stat().st_size)
+        file = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if path.name.endswith(".gz") else raw
+        yield file, lambda: min(1.0, raw.tell() / size)
+
+
+@contextmanager
+def reading(path: Path, where: str = "") -> Iterator[None]:
+    """Whatever goes wrong with reading a file, as a fault that names the file and holds nothing of it."""
+    try:
+        yield
+    except EOFError as error:
+        raise InputFault(f"{path}: it ends in the middle; fetch or export it again") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise InputFault(f"{path}: its gzip data are damaged; fetch or export it again") from error
+    except ScoringFault:
+        raise
+    except pa.ArrowException as error:
+        raise InputFault(f"{path}: {where or 'it'} cannot be read; fetch or export it again") from error
+    except OSError as error:
+        if error.errno is not None:  # of the disk or the network, not of what stands in the file
+            raise ScoringFault(f"{path}: {error.strerror}") from error
+        raise InputFault(f"{path}: {where or 'it'} cannot be read; fetch or export it again") from error

@@ -1,0 +1,126 @@
+"""What became of a run's rows, in counts, for people and as JSON for programs; no time and no machine is in it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from model.answer import PackRef
+from model.distribution import band_of
+from model.predictor import BANDS
+from scoring.columns import CODES, NUMBERS, OUTCOME, REASONS
+from scoring.plan import Plan
+
+ABSTAINED, REJECTED = "abstained", "rejected"
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of what goes by."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    cautions: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    problems: Counter[str] = field(default_factory=Counter)
+    bands: Counter[str] = field(default_factory=Counter)
+
+    def answers(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The same batches, counted."""
+        for batch in batches:
+            table = pa.table({OUTCOME: batch[OUTCOME], REASONS: batch[REASONS]})
+            for said in table.group_by([OUTCOME, REASONS]).aggregate([([], "count_all")]).to_pylist():
+                self.outcomes[said[OUTCOME]] += said["count_all"]
+                _add(
+                    self.reasons if said[OUTCOME] == ABSTAINED else self.cautions, said[REASONS], said["count_all"]
+                )
+            rates = pc.drop_null(batch[NUMBERS[0]]).to_numpy(zero_copy_only=False)
+            for band, count in zip(BANDS, np.bincount(band_of(rates), minlength=len(BANDS)).tolist(), strict=True):
+                self.bands[band] += count
+            yield batch
+
+    def rejects(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The same batches, counted."""
+        for batch in batches:
+            self.outcomes[REJECTED] += batch.num_rows
+            for said in pc.value_counts(batch[CODES]).to_pylist():
+                _add(self.problems, said["values"], said["counts"])
+            yield batch
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All that is told of a run. A row counts once among the outcomes, and under each code it has."""
+
+    plan: Plan
+    pack: PackRef
+    statement: str
+    rows: int  # in the input
+    tally: Tally
+
+    @property
+    def rejected(self) -> int:
+        """Rows that were rejected."""
+        return self.tally.outcomes[REJECTED]
+
+    def to_json(self) -> bytes:
+        """The summary's file."""
+        tally = self.tally
+        outcomes = ("prediction", "prediction_with_cautions", ABSTAINED, REJECTED)
+        document = {
+            "format": self.plan.format,
+            "tregcast": self.plan.version,
+            "pack": self.pack.to_json(),
+            "statement": self.statement,
+            "input_digest": self.plan.input,
+            "mapping_digest": self.plan.mapping,
+            "settings": {
+                "explain": self.plan.explain,
+                "coverage": self.plan.coverage,
+                "as_of": self.plan.as_of,
+                "chunk_rows": self.plan.chunk_rows,
+            },
+            "rows": {
+                "in": self.rows,
+                "answered_or_abstained": self.rows - self.rejected,
+                REJECTED: self.rejected,
+            },
+            "outcomes": {name: tally.outcomes[name] for name in outcomes},
+            "cautions": _largest(tally.cautions),
+            "reasons": _largest(tally.reasons),
+            "problems": _largest(tally.problems),
+            "bands": {name: tally.bands[name] for name in BANDS},
+        }
+        return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
+
+    def __str__(self) -> str:
+        lines = [f"{self.rows:,} rows in"]
+        for name in ("prediction", "prediction_with_cautions", ABSTAINED, REJECTED):
+            lines.append(f"  {name:<26}{self.tally.outcomes[name]:>12,}")
+        codes = (
+            ("cautions", self.tally.cautions),
+            ("reasons", self.tally.reasons),
+            ("problems", self.tally.problems),
+        )
+        for words, counts in codes:
+            lines += [f"{words}"] * bool(counts)
+            lines += [f"  {code:<36}{count:>12,}" for code, count in _largest(counts).items()]
+        if any(self.tally.bands.values()):
+            lines.append("predicted rates")
+            lines += [f"  {name:<26}{self.tally.bands[name]:>12,}" for name in BANDS]
+        lines.append(f"{self.statement} Pack {self.pack.id[:12]} of {self.pack.name}, made by {self.pack.made_by}.")
+        return "\n".join(lines)
+
+
+def _add(counts: Counter[str], codes: str | None, count: int) -> None:
+    for code in (codes or "").split():
+        counts[code] += count
+
+
+def _largest(counts: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
