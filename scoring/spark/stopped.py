@@ -1,0 +1,64 @@
+"""A run on a cluster that stops: a text to act on, brought from a task to the driver, and no patient value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from features.mapping import MappingError
+from model.pack import Refused
+
+_TOLD = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
+_TELLING = ("FAILED_READ_FILE", "PATH_NOT_FOUND", "CANNOT_MERGE_SCHEMAS", "UNABLE_TO_INFER_SCHEMA", "AMBIGUOUS")
+
+
+class Stopped(Exception):
+    """Why a run on Spark gives no result; the text holds no value of a patient."""
+
+
+def telling(rows: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+    """What a task gives; what it raises is told without the values that a library puts into its texts.
+
+    Spark writes a task's error with its traceback into the logs of executor and driver, so nothing is chained.
+
+    >>> next(telling(lambda: iter([1])))
+    1
+    >>> list(telling(lambda: (float(word) for word in ["a name"])))
+    Traceback (most recent call last):
+    scoring.spark.stopped.Stopped: [[a scoring task failed with ValueError in <genexpr> of ...]]
+    """
+    try:
+        yield from rows()
+    except (Stopped, Refused, MappingError) as error:
+        raise Stopped(f"[[{error}]]") from None
+    except Exception as error:
+        raise Stopped(f"[[a scoring task failed with {type(error).__name__} in {_place(error)}]]") from None
+
+
+def told_by_task(error: Exception) -> str:
+    """What a task said when it failed; of an error of Spark's own its condition and, if there is one, the file.
+
+    >>> told_by_task(RuntimeError("Traceback ... Stopped: [[tables.npz: 7 bytes, the manifest says 8]]"))
+    'tables.npz: 7 bytes, the manifest says 8'
+    >>> told_by_task(RuntimeError("Lost executor"))
+    'Spark ended the job (RuntimeError); look into its logs'
+    """
+    found = _TOLD.search(str(error))
+    if found is not None:
+        return found[1]
+    condition = getattr(error, "getCondition", lambda: None)() or type(error).__name__
+    if condition.startswith(_TELLING):
+        return f"Spark: {str(error).strip().splitlines()[0]}"
+    return f"Spark ended the job ({condition}); look into its logs"
+
+
+def _place(error: Exception) -> str:
+    """The function and line where it was raised."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "an unknown place"
+    code = trace.tb_frame.f_code
+    return f"{code.co_name} of {code.co_filename}, line {trace.tb_lineno}"
