@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from scoring.numbers import Numbers
 from scoring.understood import Understood
 
+Mask = NDArray[np.bool_]
+
 ONE_IN = 1000  # rows, by their number; and the first row of each chunk
 
 
@@ -38,9 +40,9 @@ def require_same(at: NDArray[np.int64], rows: NDArray[np.int64], many: Understoo
     Raises:
         Disagreement: naming the row and what differs; never a value.
     """
-    differ = {
+    differ: dict[str, Mask] = {
         "the month of the visit": ~_same(many.month[at], single.month[at]),
-        "the design row": ~_same(many.design[at], single.design[at]).all(axis=1),
+        "the design row": np.asarray(~_same(many.design[at], single.design[at]).all(axis=1)),
         "whether it is answered": np.asarray(many.abstained[at] != single.abstained[at]),
         "reasons": np.asarray(many.codes[at] != single.codes[at]),
         "problems": np.array([many.problems[p] != single.problems[p] for p in at.tolist()], np.bool_),
@@ -54,17 +56,17 @@ def require_same_numbers(at: NDArray[np.int64], rows: NDArray[np.int64], many: N
     Raises:
         Disagreement: see `require_same`.
     """
-    differ = {"the numbers": ~_same(many.answers[at], single.answers).all(axis=1)}
+    differ: dict[str, Mask] = {"the numbers": np.asarray(~_same(many.answers[at], single.answers).all(axis=1))}
     if many.shares is not None and single.shares is not None:
-        differ["contributions"] = ~_same(many.shares[at], single.shares).all(axis=1)
+        differ["contributions"] = np.asarray(~_same(many.shares[at], single.shares).all(axis=1))
     _require(differ, rows[at])
 
 
-def _same(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _same(first: NDArray[np.float64], second: NDArray[np.float64]) -> Mask:
     return np.asarray((first == second) | (np.isnan(first) & np.isnan(second)))
 
 
-def _require(differ: dict[str, NDArray[np.bool_]], rows: NDArray[np.int64]) -> None:
+def _require(differ: dict[str, Mask], rows: NDArray[np.int64]) -> None:
     for what, where in differ.items():
         if where.any():
             raise Disagreement(

@@ -16,6 +16,7 @@ from model.predictor import Predictor
 from scoring.cells import Column
 from scoring.chunk import Chunk, RecordChunk, TableChunk
 from scoring.columns import answer_schema, reject_schema
+from scoring.compiled.applicability import CompiledApplicability
 from scoring.compiled.fitted import compiled
 from scoring.numbers import Numbers
 from scoring.one_by_one import understand_line, understand_rows
@@ -62,7 +63,7 @@ class Scorer:
             identities = self._identities(chunk)
             ordinary = self._read_table(chunk, found)
             numbers = Numbers.of(self._fitted, found.design, self.settings)
-            ordinary.judge(self.predictor, numbers.distribution, self._unlike, found)
+            ordinary.judge(self.predictor, numbers.distribution, self._applicability.is_unlike, found)
             self._compare(chunk, ordinary, found)
         at = sampled(chunk.rows)
         require_same_numbers(
@@ -74,8 +75,9 @@ class Scorer:
     def _fitted(self) -> FittedModel:
         return compiled(self.predictor.fitted)
 
-    def _unlike(self, design: NDArray[np.float64]) -> NDArray[np.bool_]:
-        return np.array([self.predictor.applicability.is_unlike(row) for row in design], np.bool_)
+    @cached_property
+    def _applicability(self) -> CompiledApplicability:
+        return CompiledApplicability(self.predictor.applicability)
 
     def _read_lines(self, chunk: RecordChunk, into: Understood) -> list[str | None]:
         today = self.settings.today
