@@ -153,7 +153,9 @@ def _scored(job: Job, folder: Path) -> Summary:
     try:
         with shown() as progress:
             return run(job, load_pack(folder), progress)
-    except (ScoringFault, MappingError, Refused) as error:
+    except Refused as error:
+        raise Fault(f"{folder}: {error}") from error
+    except (ScoringFault, MappingError) as error:
         raise Fault(str(error)) from error
     except Exception as error:
         click.echo(f"Error: {_place(error)}; nothing is written in the place of a result, {GOES_ON}", err=True)

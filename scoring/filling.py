@@ -16,6 +16,7 @@ import pyarrow as pa
 from scoring.chunk import Chunk
 from scoring.columns import ROW
 from scoring.cutting import cut
+from scoring.parts import BATCH
 from scoring.plan import Course
 from scoring.progress import Progress, Step
 from scoring.scored import Scored
@@ -27,6 +28,7 @@ from scoring.work_folder import SHARED_OUT, WorkFolder
 
 SCORING = "scoring"
 WAITING = 1  # chunks that are read while all threads are at work
+MERGED = 65_536  # rows of all parts that are read back at a time, where they are merged
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +131,8 @@ class Filling:
         if answers.num_rows + rejects.num_rows != count:
             told = answers.num_rows + rejects.num_rows
             raise ArithmeticError(f"part {number}: {count} rows in, but {told} answered, abstained or rejected")
-        self.folder.parts.write(number, Scored(answers, rejects))
+        batch = BATCH if self.course.together else max(1, MERGED // self.course.files)
+        self.folder.parts.write(number, Scored(answers, rejects), batch)
 
     @contextmanager
     def _pool(self) -> Iterator[Callable[[Callable[[], None], Callable[[], None]], None]]:
