@@ -67,8 +67,8 @@ class CsvFile:
                     table = pa.Table.from_batches([batch]).rename_columns(list(used))
                     rows = numbering.next_rows(table.num_rows)
                     yield Piece(rows, table, numbering.before(rows), share())
-            except (pa.ArrowInvalid, pa.ArrowException) as error:
-                raise self._fault(error) from error
+            except pa.ArrowException as error:
+                raise numbering.stopped or self._fault(error) from error
         if watched.odd_quotes:
             line = unclosed_quote(self.path)
             if line is not None:
@@ -118,13 +118,19 @@ class _Numbering:
     bad: int = 0  # ragged rows that were given away
     blank: int = 0  # lines of nothing but blanks, which the parser takes for ragged rows
     ragged: list[Ragged] = field(default_factory=list)
+    stopped: BaseException | None = None
 
     def ragged_row(self, row: pacsv.InvalidRow) -> str:
-        if row.actual_columns == 1 and not row.text.strip():
-            self.blank += 1
-        else:
-            lines = row.text.count("\n") + 1
-            self.ragged.append(Ragged(row.number - self.blank, row.actual_columns, row.expected_columns, lines))
+        try:
+            if row.actual_columns == 1 and not row.text.strip():
+                self.blank += 1
+            else:
+                lines = row.text.count("\n") + 1
+                number = row.number - self.blank
+                self.ragged.append(Ragged(number, row.actual_columns, row.expected_columns, lines))
+        except BaseException as stopped:  # the parser would swallow it: a Ctrl-C, raised wherever we are
+            self.stopped = stopped
+            return "error"
         return "skip"
 
     def next_rows(self, count: int) -> NDArray[np.int64]:

@@ -140,6 +140,23 @@ def test_a_repeated_header_that_nothing_reads_is_no_fault(tmp_path: Path) -> Non
     assert len(read(written(tmp_path, HEADER.strip() + ",note,note\na,1,2,3,x,y\n"))[0]) == 1
 
 
+class Stopped(BaseException):
+    """As a signal raises it."""
+
+
+def test_what_stops_a_run_in_the_midst_of_a_ragged_row_stops_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parser swallows what its callback raises, and would make a fault of the file of it."""
+
+    def stop(*fields: object) -> None:
+        raise Stopped
+
+    monkeypatch.setattr(csv_file, "Ragged", stop)
+    with pytest.raises(Stopped):
+        read(written(tmp_path, HEADER + ROWS + "a,1\n"))
+
+
 def test_a_ragged_row_over_several_lines_tells_of_the_mark(tmp_path: Path) -> None:
     path = written(tmp_path, HEADER + 'a,"10,40,2.5\nb,11,40,"2.5\n' + ROWS)
     [ragged] = [each for piece in open_csv(path, ColumnMapping()).pieces() for each in piece.ragged]
