@@ -43,7 +43,8 @@ def submit(folder: Path, rooms: Path, *arguments: str | Path) -> subprocess.Comp
     ]
     known = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "SPARK_HOME"}}
     known |= {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
-    return subprocess.run([str(word) for word in command], env=known, cwd=folder, capture_output=True, text=True)
+    words = [str(word) for word in command]
+    return subprocess.run(words, env=known, cwd=folder, capture_output=True, text=True, check=False)
 
 
 def test_the_job(java: None, trained: Trained, reference_frame: pd.DataFrame, rooms: Path, tmp_path: Path) -> None:
