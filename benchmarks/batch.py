@@ -1,6 +1,6 @@
 """Scoring a file beside what the machine must do at least: reading it, and the raw booster call on its matrix.
 
-    python benchmarks/batch.py PACK [--rows 1000000] [--rounds 3] [--mlflow-model MODEL] [--spark] [--only limit all]
+    python benchmarks/batch.py PACK [--rows 1000000] [--rounds 3] [--mlflow-model MODEL] [--spark] [--only limit]
 
 PACK is a folder with a pack. Two files of 40 columns (`benchmarks/batch_rows.py`): one with 500 patterns of what is
 missing, one with a pattern of its own in each row. Each target is a process of its own, all in turns; medians of

@@ -1,4 +1,4 @@
-"""Rows a second on Spark: our map over Arrow batches, `mlflow.pyfunc.spark_udf`, and one process without Spark.
+"""Rows a second on Spark: our map over Arrow batches beside `mlflow.pyfunc.spark_udf` and one process alone.
 
     python benchmarks/spark.py PACK --mlflow-model MODEL [--rows 20000] [--rounds 3] [--explain top5]
 

@@ -35,9 +35,9 @@ def telling(rows: Callable[[], Iterator[Any]]) -> Iterator[Any]:
     try:
         yield from rows()
     except (ScoringFault, Refused, MappingError) as error:
-        raise Stopped(f"[[{error}]]") from None
+        raise Stopped(_marked(error)) from None
     except Exception as error:
-        raise Stopped(f"[[a scoring task failed with {type(error).__name__} in {_place(error)}]]") from None
+        raise Stopped(_marked(f"a scoring task failed with {type(error).__name__} in {_place(error)}")) from None
 
 
 def told_by_task(error: Exception) -> str:
@@ -56,6 +56,11 @@ def told_by_task(error: Exception) -> str:
     if telling is not None:
         return f"Spark: {telling[2]} ({telling[1]})"
     return f"Spark ended the job ({condition}); look into its logs"
+
+
+def _marked(told: object) -> str:
+    """Found again by `told_by_task` in a text of Spark's that holds the traceback too."""
+    return f"[[{told}]]"
 
 
 def _place(error: Exception) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -94,12 +95,9 @@ def test_the_cron_line_names_the_script_and_all_it_needs() -> None:
     said = [line for line in lines if line and not line.startswith("#")]
     names = {line.split("=", 1)[0] for line in said[:-1]}
     script = (SCHEDULE / "score-nightly.sh").read_text("utf-8")
-    needed = {
-        word[4:].split(":?")[0] for word in script.split('"') if word.startswith("${TREGCAST") and ":?" in word
-    }
-    assert {word.removeprefix("{") for word in names} >= {"PATH", "MAILTO"}
-    assert names >= {line.split("${")[1].split(":?")[0] for line in script.splitlines() if line.startswith(': "${')}
-    assert needed <= names
+    needed = set(re.findall(r"\$\{(\w+):\?", script))
+    assert needed == {"TREGCAST_IN", "TREGCAST_OUT", "TREGCAST_PACK"}
+    assert names == needed | {"MAILTO", "PATH"}
     minute, hour, *days, user, command = said[-1].split()
     assert (int(minute) in range(60), int(hour) in range(24), days) == (True, True, ["*"] * 3)
     assert user == "tregcast"
