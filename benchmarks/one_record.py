@@ -33,23 +33,62 @@ from model.predictor import COVERAGE, QUANTILES
 from service.json_response import json_bytes
 
 ROUND = 20  # calls between two looks at the clock
+XGBOOST = "XGBoost pred_contribs, one row"
+WHOLE = "parsed JSON to rendered answer"
 
 
 def main(folder: Path, repeats: int, profile: bool) -> None:
     pack = load_pack(folder)
-    predictor, today = pack.predictor, latest_date(datetime.now(UTC))
     bodies = [json.dumps(golden.record).encode() for golden in pack.golden]
+    parts = {
+        name: _each(part, len(bodies))
+        for name, part in (*_whole(pack, bodies).items(), *_inner(pack, bodies).items())
+    }
+    parts[XGBOOST] = _each(_xgboost(folder, pack), len(bodies))
+    taken = _taken(parts, repeats, len(bodies))
+    floor = median(taken[XGBOOST])
+    sent = sum(len(body) for body in bodies) / len(bodies)
+    print(f"{len(bodies)} records of {sent:,.0f} bytes on average, {len(pack.predictor.matrix.columns)} features\n")
+    print(f"{'':34}{'ms':>8}{'of XGBoost':>12}")
+    for name, found in taken.items():
+        print(f"{name:34}{median(found):8.4f}{median(found) / floor:12.2f}")
+    if profile:
+        _profile(parts[WHOLE])
+
+
+Part = Callable[[int], object]  # what is done with the record at a position
+
+
+def _whole(pack: Pack, bodies: list[bytes]) -> dict[str, Part]:
+    """The steps from bytes to bytes, and all of them."""
+    predictor, today = pack.predictor, latest_date(datetime.now(UTC))
     values = [json.loads(body) for body in bodies]
     records = [parse_record(value, today=today) for value in values]
     answers = [predictor.predict(record) for record in records]
     rendered = [render(answer) for answer in answers]
-    over = len(bodies)
+    return {
+        "read JSON, strictly": lambda at: loads(bodies[at]),
+        "parse the record": lambda at: parse_record(values[at], today=today),
+        "predict": lambda at: predictor.predict(records[at]),
+        "render": lambda at: render(answers[at]),
+        "write JSON": lambda at: json_bytes(rendered[at]),
+        WHOLE: lambda at: render(predictor.predict(parse_record(values[at], today=today))),
+        "bytes to bytes": lambda at: json_bytes(
+            render(predictor.predict(parse_record(loads(bodies[at]), today=today)))
+        ),
+    }
+
+
+def _inner(pack: Pack, bodies: list[bytes]) -> dict[str, Part]:
+    """The steps of ``predict``."""
+    predictor, today = pack.predictor, latest_date(datetime.now(UTC))
     matrix, fitted = predictor.matrix, predictor.fitted
+    records = [parse_record(json.loads(body), today=today) for body in bodies]
     readings = [readings_of(record) for record in records]
-    derived = [derive_from(readings[at], records[at], matrix.scale) for at in range(over)]
-    rows = [matrix.order(each)[None, :] for each in derived]
+    derived = [derive_from(read, record, matrix.scale) for read, record in zip(readings, records, strict=True)]
+    rows = [matrix.order(found)[None, :] for found in derived]
     distributions = [fitted.distribution(row) for row in rows]
-    importance = [predictor.importance[int(each.which[0])] for each in distributions]
+    importance = [predictor.importance[int(found.which[0])] for found in distributions]
 
     def rules(at: int) -> object:
         found = (records[at], readings[at], derived[at], rows[at][0], matrix, importance[at])
@@ -60,31 +99,24 @@ def main(folder: Path, repeats: int, profile: bool) -> None:
         found = distributions[at]
         return found.interval(COVERAGE), found.quantiles(QUANTILES), found.band_probabilities()
 
-    def each(function: Callable[[int], object]) -> Callable[[], None]:
-        def run() -> None:
-            for at in range(over):
-                function(at)
-
-        return run
-
-    parts: dict[str, Callable[[], None]] = {
-        "read JSON, strictly": each(lambda at: loads(bodies[at])),
-        "parse the record": each(lambda at: parse_record(values[at], today=today)),
-        "  derive features": each(lambda at: derive(records[at], predictor.matrix.scale)),
-        "  estimate, scale, contributions": each(lambda at: fitted.explained(rows[at])),
-        "  interval, quantiles, bands": each(spread),
-        "  abstentions and cautions": each(rules),
-        "predict (all of these)": each(lambda at: predictor.predict(records[at])),
-        "render": each(lambda at: render(answers[at])),
-        "write JSON": each(lambda at: json_bytes(rendered[at])),
-        "parsed JSON to rendered answer": each(
-            lambda at: render(predictor.predict(parse_record(values[at], today=today)))
-        ),
-        "bytes to bytes": each(
-            lambda at: json_bytes(render(predictor.predict(parse_record(loads(bodies[at]), today=today))))
-        ),
-        "XGBoost pred_contribs, one row": each(_xgboost(folder, pack)),
+    return {
+        "  predict: derive features": lambda at: derive(records[at], matrix.scale),
+        "  predict: estimate, contributions": lambda at: fitted.explained(rows[at]),
+        "  predict: interval, bands": spread,
+        "  predict: abstentions, cautions": rules,
     }
+
+
+def _each(part: Part, count: int) -> Callable[[], None]:
+    def run() -> None:
+        for at in range(count):
+            part(at)
+
+    return run
+
+
+def _taken(parts: dict[str, Callable[[], None]], repeats: int, records: int) -> dict[str, list[float]]:
+    """Milliseconds of a record, of each part in each round."""
     gc.collect()
     gc.freeze()
     for part in parts.values():
@@ -95,15 +127,8 @@ def main(folder: Path, repeats: int, profile: bool) -> None:
             started = perf_counter_ns()
             for _ in range(ROUND):
                 part()
-            taken[name].append((perf_counter_ns() - started) / 1e6 / ROUND / over)
-    floor = median(taken["XGBoost pred_contribs, one row"])
-    sent = sum(len(body) for body in bodies) / over
-    print(f"{over} records of {sent:,.0f} bytes on average, {len(predictor.matrix.columns)} features\n")
-    print(f"{'':34}{'ms':>8}{'of XGBoost':>12}")
-    for name, found in taken.items():
-        print(f"{name:34}{median(found):8.4f}{median(found) / floor:12.2f}")
-    if profile:
-        _profile(parts["parsed JSON to rendered answer"])
+            taken[name].append((perf_counter_ns() - started) / 1e6 / ROUND / records)
+    return taken
 
 
 def _xgboost(folder: Path, pack: Pack) -> Callable[[int], object]:

@@ -8,6 +8,7 @@ worker. The record is the first golden one that is answered. What is compared:
     work      the work itself in process: bytes to bytes, no server
     frame     a bare Starlette app that does this work, under the same server (uvicorn, uvloop, httptools)
     ours      the service, who may call and audit off
+    shadowed  the service with a challenger: the same pack, which is asked about each record again
     audited   the service with keys and a durable audit trail in SQLite
     native    BentoML's own endpoint doing the same work, as `bentoml serve` starts it
     mlflow    `mlflow models serve` on the registered model, with a row of the same pack's example
@@ -159,6 +160,8 @@ def _servers(folder: Path, pack: Path, body: bytes, mlflow_model: str | None) ->
 
     yield server("frame", [sys.executable, "-c", FRAME, str(pack)], "/v1/predict", body)
     yield server("ours", [sys.executable, "-c", OURS, str(pack)], "/v1/predict", body)
+    command = [sys.executable, "-c", OURS, str(pack)]
+    yield server("shadowed", command, "/v1/predict", body, TREGCAST_SHADOW=str(pack))
     key = _tregcast("keys", "add", "--name", "bench", "--scope", "predict", "--store", folder / "keys.db").strip()
     _tregcast("audit", "key", folder / "audit.key")
     settings = {
@@ -167,7 +170,6 @@ def _servers(folder: Path, pack: Path, body: bytes, mlflow_model: str | None) ->
         "TREGCAST_AUDIT": f"sqlite:///{folder / 'audit.db'}",
         "TREGCAST_AUDIT_KEY": str(folder / "audit.key"),
     }
-    command = [sys.executable, "-c", OURS, str(pack)]
     yield server("audited", command, "/v1/predict", body, f"authorization: Bearer {key}\r\n", **settings)
     (folder / "native.py").write_text(NATIVE, "utf-8")
     bentoml = [str(Path(sys.executable).with_name("bentoml")), "serve", "native:Native", "--port"]

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from features.problem import Problem
 from features.record import Measurement
@@ -31,18 +35,48 @@ ITEMS_ALSFRS_R = (*ITEMS_SHARED, "alsfrs_dyspnea", "alsfrs_orthopnea", "alsfrs_v
 ITEMS_ALSFRS = (*ITEMS_SHARED, "alsfrs_breathing")
 
 Values = Mapping[str, float]
+Number = TypeVar("Number", float, NDArray[np.float64])
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """``name`` is what ``compute`` makes of ``parts``: within a ratio, to a point, or (``ceiling``) at the most."""
+    """``name`` is what ``compute`` makes of ``parts``: within a ratio, to a point, or (``ceiling``) at the most.
+
+    ``compute`` takes numbers, or columns of them, and gives the same bits of either.
+    """
 
     name: str
     parts: tuple[str, ...]
-    compute: Callable[[Values], float]
+    compute: Callable[[Mapping[str, Any]], Any]
     says: str
     points: bool = False
     ceiling: bool = False
+
+    def allows(self, value: Number, expected: Number) -> bool | NDArray[np.bool_]:
+        """Whether what was measured goes with what ``compute`` gives; of columns, for each row.
+
+        >>> IDENTITIES[0].name, IDENTITIES[0].allows(50.0, 49.0), IDENTITIES[0].allows(700.0, 49.0)
+        ('treg_count', True, False)
+        """
+        if self.points:
+            return abs(value - expected) <= MOST_POINTS_APART
+        most = value <= expected * HIGHEST_RATIO
+        return most if self.ceiling else most & (value >= expected * LOWEST_RATIO)
+
+    @property
+    def allowed(self) -> str:
+        """The same in words."""
+        if self.points:
+            return f"at most {MOST_POINTS_APART:g} apart"
+        most = f"at most {HIGHEST_RATIO} times it"
+        return most if self.ceiling else f"allowed ratio {LOWEST_RATIO}-{HIGHEST_RATIO}"
+
+
+def _ratio(above: Number, below: Number) -> Number:
+    """Infinite where it is divided by 0, as no measured ratio is."""
+    if isinstance(below, float):
+        return above / below if below > 0 else float("inf")
+    return np.divide(above, below, out=np.full_like(above, np.inf), where=below > 0)
 
 
 IDENTITIES = (
@@ -55,13 +89,13 @@ IDENTITIES = (
     Identity(
         "nlr",
         ("neutrophils", "lymphocytes"),
-        lambda v: v["neutrophils"] / v["lymphocytes"] if v["lymphocytes"] > 0 else float("inf"),
+        lambda v: _ratio(v["neutrophils"], v["lymphocytes"]),
         "neutrophils / lymphocytes",
     ),
     Identity(
         "bmi",
         ("weight", "height"),
-        lambda v: v["weight"] / (v["height"] / 100.0) ** 2,
+        lambda v: v["weight"] / ((v["height"] / 100.0) * (v["height"] / 100.0)),
         "weight / height squared",
     ),
     Identity(
@@ -127,14 +161,7 @@ def contradictions(path: str, measured: Mapping[str, Measurement]) -> list[Probl
 
 def _breach(path: str, identity: Identity, values: Values) -> list[Problem]:
     value, expected = values[identity.name], identity.compute(values)
-    if identity.points:
-        allowed, holds = f"at most {MOST_POINTS_APART:g} apart", abs(value - expected) <= MOST_POINTS_APART
-    elif identity.ceiling:
-        allowed, holds = f"at most {HIGHEST_RATIO} times it", value <= expected * HIGHEST_RATIO
-    else:
-        allowed = f"allowed ratio {LOWEST_RATIO}-{HIGHEST_RATIO}"
-        holds = expected * LOWEST_RATIO <= value <= expected * HIGHEST_RATIO
-    if holds:
+    if identity.allows(value, expected):
         return []
     check = f"check {', '.join(identity.parts)} and {identity.name} for a swap or a unit"
     return [
@@ -142,7 +169,7 @@ def _breach(path: str, identity: Identity, values: Values) -> list[Problem]:
             "contradiction",
             f"{path}.{identity.name}",
             _said(identity.name, value),
-            f"contradicts {_said(identity.name, expected)}, {identity.says} ({allowed})",
+            f"contradicts {_said(identity.name, expected)}, {identity.says} ({identity.allowed})",
             "check the items and the total" if identity.points else check,
         )
     ]

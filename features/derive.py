@@ -136,9 +136,10 @@ def slope(points: list[tuple[float, float]]) -> float:
         total_y += y
     mean_x, mean_y = total_x / count, total_y / count
     for x, y in points:
-        across += (x - mean_x) * (y - mean_y)
-        along += (x - mean_x) ** 2
-        most += abs((x - mean_x) * y)
+        away = x - mean_x
+        across += away * (y - mean_y)
+        along += away * away  # not a power: that may differ in the last bit from machine to machine
+        most += abs(away * y)
     return across / along if abs(across) > ROUNDING * most else 0.0
 
 

@@ -13,6 +13,7 @@ from features.consistency import COMPLETED_FROM
 from features.derive import SCALE_MAXIMUM, Scale, derive
 from features.feature import Feature, catalogue
 from features.record import PatientRecord
+from features.vocabulary import Quantity, vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,16 @@ class DesignMatrix:
         [2, 0, 1]
         """
         return np.argsort(np.argsort(self.columns))
+
+    @cached_property
+    def quantities(self) -> Mapping[str, Quantity]:
+        """The quantities that the columns are made of, by name, in the order of the vocabulary.
+
+        >>> list(DesignMatrix(("nlr", "crp_mg_l", "crp_mg_l_change_per_month", "delta_fs")).quantities)
+        ['nlr', 'crp']
+        """
+        names = {feature.quantity for feature in self.features}
+        return {name: quantity for name, quantity in vocabulary().quantities.items() if name in names}
 
     @property
     def directions(self) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 
 from features.parse import parse_record
 from features.problem import Problem, Rejected
@@ -23,7 +24,7 @@ TIME, DATE, ONSET = "months_since_onset", "visit_date", "onset_date"  # a table 
 AGE, DELAY = "age_years", "diagnostic_delay_months"
 COMPARATOR = "_comparator"
 OTHER_COLUMNS = (PATIENT, SITE, DATE, ONSET, DEATH)
-_CENSORED = re.compile(r"\s*([<>])\s*([0-9.eE+-]+)\s*")
+CENSORED = re.compile(r"\s*([<>])\s*([0-9.eE+-]+)\s*")
 _DECIMAL_COMMA = re.compile(r'" *[<>]? *[-+]?[0-9.]*,[0-9]+ *"')
 _PLACE = re.compile(r"row (\d+)(?:: (.*))?")
 _STAMP = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T][0-9:.]+(?:Z|[+-][0-9:]+)?")
@@ -186,7 +187,7 @@ def measurement(row: Row, quantity: Quantity, cell: object, units: Mapping[str, 
     {'value': 0.3, 'unit': 'mg/L', 'comparator': '<'}
     """
     value, comparator = number(cell), row.get(quantity.column + COMPARATOR)
-    censored = _CENSORED.fullmatch(cell) if isinstance(cell, str) else None
+    censored = CENSORED.fullmatch(cell) if isinstance(cell, str) else None
     if censored is not None:
         value = number(censored[2])
         contradicted = not absent(comparator) and comparator != censored[1]
@@ -205,14 +206,16 @@ def measurement(row: Row, quantity: Quantity, cell: object, units: Mapping[str, 
 def number(cell: object) -> object:
     """A cell as a JSON number if it is one, else as it is (the parser will say what is wrong with it).
 
-    >>> number("12.5"), number("twelve"), number(3)
-    (12.5, 'twelve', 3)
+    >>> number("12.5"), number("twelve"), number(3), number(Decimal("4.20"))
+    (12.5, 'twelve', 3, 4.2)
     """
     if isinstance(cell, str):
         try:
             return float(cell) if "_" not in cell else cell
         except ValueError:
             return cell
+    if isinstance(cell, Decimal):
+        return float(cell)
     if not isinstance(cell, (int, float)) and hasattr(cell, "item"):
         plain: object = cell.item()
         return plain

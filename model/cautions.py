@@ -64,7 +64,7 @@ class Case:
             made = (v.measurements[quantity.name] for v in self.record.visits if quantity.name in v.measurements)
             if not any(comparable(quantity, item) for item in made):
                 sent.discard(quantity.name)
-        return [quantity for quantity in _inputs(self.matrix) if quantity.name in sent]
+        return [quantity for name, quantity in self.matrix.quantities.items() if name in sent]
 
 
 @lru_cache(16)
@@ -74,16 +74,9 @@ def _by_weight(importance: tuple[float, ...]) -> tuple[int, ...]:
 
 
 @lru_cache(16)
-def _inputs(matrix: DesignMatrix) -> tuple[Quantity, ...]:
-    """The quantities that the features of a model are made of, in the order of the vocabulary."""
-    names = {feature.quantity for feature in matrix.features}
-    return tuple(quantity for name, quantity in vocabulary().quantities.items() if name in names)
-
-
-@lru_cache(16)
-def _taken(matrix: DesignMatrix) -> frozenset[str]:
+def taken(matrix: DesignMatrix) -> frozenset[str]:
     """The quantities that change an answer: those of the features, and the parts that they are completed from."""
-    names = {quantity.name for quantity in _inputs(matrix)}
+    names = set(matrix.quantities)
     return frozenset(names | {part for name in names for part in COMPLETED_FROM.get(name, ())})
 
 
@@ -160,7 +153,7 @@ def _not_comparable(case: Case) -> list[Caution]:
 
 def _not_an_input(case: Case) -> list[Caution]:
     sent = {name for visit in case.record.visits for name in visit.measurements}
-    unused = sent - _taken(case.matrix)
+    unused = sent - taken(case.matrix)
     if not unused:
         return []
     ignored = [quantity for name, quantity in vocabulary().quantities.items() if name in unused]
@@ -208,8 +201,7 @@ def _far_outside(case: Case) -> list[Reason]:
     beyond = [
         case.matrix.features[at]
         for at in case.outside
-        if _is_amount(case.matrix.features[at])
-        and case.applicability.times_beyond(case.row, at) > MOST_TIMES_BEYOND
+        if is_amount(case.matrix.features[at]) and case.applicability.times_beyond(case.row, at) > MOST_TIMES_BEYOND
     ]
     if not beyond:
         return []
@@ -218,7 +210,7 @@ def _far_outside(case: Case) -> list[Reason]:
     return [Reason("far_outside_training_range", words)]
 
 
-def _is_amount(feature: Feature) -> bool:
+def is_amount(feature: Feature) -> bool:
     """Whether it is a measured amount, of which twice as much means something: no score, change or age."""
     quantity = vocabulary().quantities.get(feature.quantity or "")
     return feature.kind == "last" and quantity is not None and not quantity.integer

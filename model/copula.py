@@ -28,8 +28,8 @@ SCORE_UNIT = 2.0**-40  # shares of a score are whole numbers of it: their sum is
 COEFFICIENT_UNIT = 2.0**-24  # coefficients are rounded to it, so that no linear algebra library shows in an answer
 OUTCOME_BITS = 44  # outcomes stay below 2**44 units
 FLAT = 1e-3  # scores nearer to 0 take the slope of h around 0
-_NODES = np.linspace(-5.0, 5.0, 41)  # trapezoid rule over a normal density: kinks of the marginal hurt it less
-_WEIGHTS = np.exp(-0.5 * _NODES**2) / np.exp(-0.5 * _NODES**2).sum()  # than they hurt Gauss-Hermite of any order
+NODES = np.linspace(-5.0, 5.0, 41)  # trapezoid rule over a normal density: kinks of the marginal hurt it less
+WEIGHTS = np.exp(-0.5 * NODES**2) / np.exp(-0.5 * NODES**2).sum()  # than they hurt Gauss-Hermite of any order
 _STEP = 4096  # rows at a time
 
 
@@ -123,8 +123,8 @@ class Copula:
 
     def _mean(self, score: Floats, spread: Floats) -> Integers:
         """h: the outcome's mean in grid units where its score has this mean and SD, (n,) each."""
-        values = self.outcome.values_at(score[:, None] + spread[:, None] * _NODES)
-        mean: Integers = np.rint(values * (_WEIGHTS / self.unit)).astype(np.int64).sum(axis=1)
+        values = self.outcome.values_at(score[:, None] + spread[:, None] * NODES)
+        mean: Integers = np.rint(values * (WEIGHTS / self.unit)).astype(np.int64).sum(axis=1)
         return mean
 
     @cached_property

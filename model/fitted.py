@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.copula import Copula
 from model.distribution import PredictiveDistribution
-from model.tables import Rows, TreeTables
+from model.tables import Rows
 
 Floats = NDArray[np.float64]
 
@@ -23,6 +23,31 @@ WEIGHT_STEPS = 64
 """Weights are whole numbers of 64ths, so that weighted whole numbers of grid units add up exactly in a double."""
 
 
+class GridSource(Protocol):
+    """What estimates in whole grid units: contribution tables, a copula, or the same ones compiled."""
+
+    @property
+    def kind(self) -> str:
+        """What a pack calls it."""
+
+    @property
+    def n_features(self) -> int:
+        """The width p of a row."""
+
+    @property
+    def unit(self) -> float:
+        """The size of one grid unit, a power of two."""
+
+    def estimate(self, rows: Rows) -> NDArray[np.int64]:
+        """Rows (n, p) -> (n,)."""
+
+    def contributions(self, rows: Rows) -> NDArray[np.int64]:
+        """Rows (n, p) -> (n, p + 1); the last column is the base. Rows sum to `estimate`."""
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """What a pack stores."""
+
+
 @dataclass(frozen=True, eq=False)
 class Part:
     """A share of the location, and of its contributions, in points/month: boosted trees or a copula regression.
@@ -31,7 +56,7 @@ class Part:
     """
 
     weight: float  # above 0; the weights of all parts add up to 1
-    source: TreeTables | Copula
+    source: GridSource
 
     @property
     def kind(self) -> str:
@@ -67,7 +92,7 @@ class ScaleModel:
 
     constant: float  # mean absolute out-of-fold residual
     floor: float  # what neither trees nor line may go below
-    tables: TreeTables | None  # over p + 1 columns; None where trees did not beat the line
+    tables: GridSource | None  # over p + 1 columns; None where trees did not beat the line
     slope: float = 0.0  # of the line, 0 where it did not beat the constant
     centre: float = 0.0  # mean location, where the line passes through the constant
 
@@ -139,6 +164,7 @@ class FittedModel:
     A row belongs to the second where any of the columns of ``history`` was measured: what is known of a patient
     at the first visit, and what it says, differ from what a history says.
 
+    >>> from model.tables import TreeTables
     >>> stump = TreeTables(1, 0, 2, *(np.zeros((0, 1), kind) for kind in ("i4", "f4", "?", "i4")),
     ...                    np.zeros((0, 2, 1), "i4"))
     >>> all_alike = Situation((Part(1.0, stump),), ScaleModel(0.5, 0.1, None), np.array([-1.0, 1.0]))

@@ -55,21 +55,23 @@ class NormalScores:
         return out
 
     def _scores_of(self, columns: Floats) -> Floats:
-        x = np.clip(columns, self.values[:, 0], self._last)
+        x = np.clip(columns, self.values[:, 0], self.last)
         at = np.maximum((x[:, :, None] >= self.values).sum(axis=2) - 1, 0)
         column = np.arange(len(self.values))
-        rise = (x - self.values[column, at]) * self._slopes[column, at]
+        rise = (x - self.values[column, at]) * self.slopes[column, at]
         upper = self.scores[column, np.minimum(at + 1, self.values.shape[1] - 1)]
         scores = np.minimum(self.scores[column, at] + rise, upper)  # no rounding may pass the next knot
         return np.where(np.isnan(columns), 0.0, scores)
 
     @cached_property
-    def _last(self) -> Floats:
+    def last(self) -> Floats:
+        """(p,) the last knot of each column."""
         last: Floats = np.where(np.isfinite(self.values), self.values, -np.inf).max(axis=1)
         return last
 
     @cached_property
-    def _slopes(self) -> Floats:
+    def slopes(self) -> Floats:
+        """(p, k) from each knot to the next; 0 from the last one on."""
         slopes = np.zeros(self.values.shape)
         inside = np.isfinite(self.values[:, 1:])
         with np.errstate(invalid="ignore"):
@@ -94,11 +96,12 @@ class OutcomeScores:
         """
         held = np.clip(scores, self.scores[0], self.scores[-1])
         at = np.minimum(np.searchsorted(self.scores, held, "right") - 1, len(self.scores) - 2)
-        rise = (held - self.scores[at]) * self._slopes[at]
+        rise = (held - self.scores[at]) * self.slopes[at]
         found: Floats = np.minimum(self.values[at] + rise, self.values[at + 1])  # no rounding passes the next knot
         return found
 
     @cached_property
-    def _slopes(self) -> Floats:
+    def slopes(self) -> Floats:
+        """(k - 1,) from each knot to the next."""
         slopes: Floats = np.diff(self.values) / np.diff(self.scores)
         return slopes

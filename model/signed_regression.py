@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-_TOLERANCE = 1e-10
-_PATIENCE = 3  # exchanges of whole blocks that may fail to improve before one variable at a time is exchanged
+TOLERANCE = 1e-10
+PATIENCE = 3  # exchanges of whole blocks that may fail to improve before one variable at a time is exchanged
 
 
 def signed_regression(covariance: Floats, with_outcome: Floats, directions: NDArray[np.int64]) -> Floats:
@@ -29,18 +29,18 @@ def signed_regression(covariance: Floats, with_outcome: Floats, directions: NDAr
     held = directions != 0
     sign = np.where(directions < 0, -1.0, 1.0)
     inside = np.ones(len(with_outcome), np.bool_)
-    fewest, patience = len(inside) + 1, _PATIENCE
+    fewest, patience = len(inside) + 1, PATIENCE
     while True:
         found = np.zeros(len(inside))
         kept = np.flatnonzero(inside)
         found[kept] = np.linalg.solve(covariance[np.ix_(kept, kept)], with_outcome[kept])
         gradient = with_outcome - covariance @ found
-        wrong = held & np.where(inside, sign * found < 0.0, sign * gradient > _TOLERANCE)
+        wrong = held & np.where(inside, sign * found < 0.0, sign * gradient > TOLERANCE)
         count = int(wrong.sum())
         if count == 0:
             return found
         if count < fewest:
-            fewest, patience = count, _PATIENCE
+            fewest, patience = count, PATIENCE
         elif patience > 0:
             patience -= 1
         else:

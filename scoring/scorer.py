@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.mapping import ColumnMapping, apply_mapping
-from features.table import PATIENT, Row
+from features.mapping import ColumnMapping
+from features.record import PatientRecord
+from features.table import PATIENT
+from model.fitted import FittedModel
 from model.predictor import Predictor
-from scoring.chunk import Chunk, TableChunk
+from scoring.chunk import Chunk, RecordChunk, TableChunk
 from scoring.columns import answer_schema, reject_schema
-from scoring.numbers import number_columns
-from scoring.one_by_one import understand_line, understand_rows
+from scoring.compiled.applicability import CompiledApplicability
+from scoring.compiled.fitted import compiled
+from scoring.lines import Parsed, parse_line
+from scoring.mapped import mapped_columns, mapped_rows
+from scoring.numbers import Numbers
+from scoring.one_by_one import understand_rows
+from scoring.ordinary import Ordinary
+from scoring.records import is_plain
+from scoring.sample import require_same, require_same_numbers, sampled
 from scoring.scored import Scored
 from scoring.settings import ScoreSettings
 from scoring.understood import Understood
@@ -47,57 +58,119 @@ class Scorer:
         return reject_schema(self.identity)
 
     def score(self, chunk: Chunk) -> Scored:
-        """The answers and the rejects of a chunk, each in the order of the rows' numbers."""
-        found = Understood.nothing_yet(len(chunk.rows), len(self.predictor.matrix.columns))
-        if isinstance(chunk, TableChunk):
-            identities = self._understand_table(chunk, found)
-        else:
-            references = [
-                understand_line(self.predictor, line, found, at, self.settings.today)
-                for at, line in enumerate(chunk.lines)
-            ]
-            identities = pa.array(references, self.identity)
-        return self._scored(chunk.rows, identities, found)
+        """The answers and the rejects of a chunk, each in the order of the rows' numbers.
 
-    def _understand_table(self, chunk: TableChunk, into: Understood) -> pa.ChunkedArray | pa.Array:
-        cells = {name: chunk.table[name].to_pylist() for name in chunk.table.column_names}
-        columns, _ = apply_mapping(self.mapping, cells, refuse=False)
-        rows: list[Row] = [{} for _ in chunk.rows]
-        if columns:
-            rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        understand_rows(
-            self.predictor,
-            rows,
-            into,
-            positions=range(len(rows)),
-            numbers=chunk.rows.tolist(),
-            units=self.mapping.units,
-            today=self.settings.today,
-        )
-        return self._identities(chunk)
+        Raises:
+            Disagreement: a row of the sample came out differently when it was answered alone.
+            ArithmeticError: the model gave a number that is not finite.
+        """
+        found = Understood.nothing_yet(len(chunk.rows), len(self.predictor.matrix.columns))
+        lines = self._parsed(chunk) if isinstance(chunk, RecordChunk) else []
+        if isinstance(chunk, TableChunk):
+            identities, ordinary = self._identities(chunk), self._read_table(chunk, found)
+        else:
+            identities = pa.array([reference for reference, _, _ in lines], self.identity)
+            ordinary = self._read_records(lines, found)
+        numbers = Numbers.of(self._fitted, found.design, self.settings)
+        ordinary.judge(self.predictor, numbers.distribution, self._applicability.is_unlike, found)
+        self._compare(chunk, lines, ordinary, found, numbers)
+        return self._scored(chunk.rows, identities, found, numbers)
+
+    @cached_property
+    def _fitted(self) -> FittedModel:
+        return compiled(self.predictor.fitted)
+
+    @cached_property
+    def _applicability(self) -> CompiledApplicability:
+        return CompiledApplicability(self.predictor.applicability)
+
+    def _parsed(self, chunk: RecordChunk) -> list[Parsed]:
+        return [parse_line(line, self.settings.today) for line in chunk.lines]
+
+    def _read_records(self, lines: Sequence[Parsed], into: Understood) -> Ordinary:
+        plain: list[tuple[int, PatientRecord]] = []
+        for at, (_, record, problems) in enumerate(lines):
+            into.problems[at] = problems
+            if record is not None and is_plain(record):
+                plain.append((at, record))
+            elif record is not None:
+                into.of_record(at, record, self.predictor)
+        ordinary = Ordinary.of_records(self.predictor, [record for _, record in plain], [at for at, _ in plain])
+        ordinary.place(into)
+        return ordinary
+
+    def _read_table(self, chunk: TableChunk, into: Understood) -> Ordinary:
+        units, today = self.mapping.units, self.settings.today
+        columns = mapped_columns(chunk.table, self.mapping)
+        ordinary = Ordinary.of_table(self.predictor, columns, units, len(chunk.rows), today)
+        ordinary.place(into)
+        odd = np.ones(len(chunk.rows), np.bool_)
+        odd[ordinary.positions] = False
+        self._one_by_one(chunk, np.flatnonzero(odd), into)
+        return ordinary
+
+    def _one_by_one(self, chunk: TableChunk, positions: NDArray[np.int64], into: Understood) -> None:
+        """Understand these rows, all of their patients, through the parser."""
+        if len(positions):
+            understand_rows(
+                self.predictor,
+                mapped_rows(chunk.table.take(pa.array(positions)), self.mapping),
+                into,
+                positions=positions.tolist(),
+                numbers=chunk.rows[positions].tolist(),
+                units=self.mapping.units,
+                today=self.settings.today,
+            )
+
+    def _compare(
+        self, chunk: Chunk, lines: Sequence[Parsed], ordinary: Ordinary, found: Understood, numbers: Numbers
+    ) -> None:
+        """Hold a sample of the rows to what each is told alone."""
+        at = sampled(chunk.rows)
+        again = Understood.nothing_yet(*found.design.shape)
+        if isinstance(chunk, TableChunk):
+            same = at[np.isin(at, ordinary.positions)]
+            self._one_by_one(chunk, ordinary.patients_of(same), again)
+        else:
+            records = {place: lines[place][1] for place in at.tolist()}
+            same = np.array([place for place, record in records.items() if record is not None], np.int64)
+            for place, record in records.items():
+                if record is not None:
+                    again.of_record(place, record, self.predictor)
+        require_same(same, chunk.rows, found, again)
+        alone = Numbers.of(self.predictor.fitted, found.design[at], self.settings)
+        require_same_numbers(at, chunk.rows, numbers, alone)
 
     def _identities(self, chunk: TableChunk) -> pa.ChunkedArray | pa.Array:
-        source = self.mapping.sources.get(PATIENT)
-        header = PATIENT if source is None else source.headers[0]
-        if header not in chunk.table.column_names:
+        header = self.mapping.header_of(PATIENT)
+        if header is None or header not in chunk.table.column_names:
             return pa.nulls(len(chunk.rows), self.identity)
         return chunk.table[header]
 
-    def _scored(self, rows: NDArray[np.int64], identities: pa.ChunkedArray | pa.Array, found: Understood) -> Scored:
-        order = np.argsort(rows, kind="stable")
-        rejected = np.array([bool(problems) for problems in found.problems], np.bool_)
+    def _scored(
+        self,
+        rows: NDArray[np.int64],
+        identities: pa.ChunkedArray | pa.Array,
+        found: Understood,
+        numbers: Numbers,
+    ) -> Scored:
+        order, rejected = np.argsort(rows, kind="stable"), found.rejected()
         kept, left = order[~rejected[order]], order[rejected[order]]
         abstained, codes = found.abstained[kept], found.codes[kept]
         outcomes = np.where(abstained, "abstained", np.where(codes == "", "prediction", "prediction_with_cautions"))
-        numbers = number_columns(
-            self.predictor.fitted, self.predictor.matrix, found.design[kept], ~abstained, self.settings
-        )
-        answers = [rows[kept], identities.take(pa.array(kept)), found.month[kept], outcomes.astype(object), codes]
+        answers = [
+            pa.array(rows[kept]),
+            identities.take(pa.array(kept)),
+            pa.array(found.month[kept]),
+            pa.array(outcomes),
+            pa.array(codes, pa.string()),
+            *numbers.columns(kept, ~abstained, self.predictor.matrix, self.settings),
+        ]
         problems = [found.problems[at] for at in left.tolist()]
         rejects = [
-            rows[left],
+            pa.array(rows[left]),
             identities.take(pa.array(left)),
-            [" ".join(dict.fromkeys(problem.code for problem in each)) for each in problems],
-            ["\n".join(map(str, each)) for each in problems],
+            pa.array([" ".join(dict.fromkeys(problem.code for problem in each)) for each in problems], pa.string()),
+            pa.array(["\n".join(map(str, each)) for each in problems], pa.string()),
         ]
-        return Scored(pa.table([*answers, *numbers], self.answer_schema), pa.table(rejects, self.reject_schema))
+        return Scored(pa.table(answers, self.answer_schema), pa.table(rejects, self.reject_schema))

@@ -1,4 +1,4 @@
-"""What is to be said of rows before any number is: whether each is answered, and with what words."""
+"""What is to be said of the rows of a chunk, apart from numbers: whether each is answered, and with what codes."""
 
 from __future__ import annotations
 
@@ -42,3 +42,7 @@ class Understood:
         self.design[at] = predictor.matrix.row(record)
         self.codes[at] = " ".join(dict.fromkeys(each.code for each in said))
         self.abstained[at] = isinstance(answer, Abstention)
+
+    def rejected(self) -> NDArray[np.bool_]:
+        """Which rows are, (n,)."""
+        return np.array([bool(problems) for problems in self.problems], np.bool_)

@@ -14,10 +14,11 @@ from service import log
 from service.admin import create_admin_app
 from service.bento import application, end, open_desk
 from service.configuration import Configuration
+from service.connection_end import Connections
 from service.held_pack import HeldPack, Verified
 from service.listener import BACKLOG, address_of, say_ready
 from service.parent import Parent
-from service.protocol import BoundedProtocol, Connections
+from service.protocol import BoundedProtocol
 from service.rendered import Rendered
 
 CANNOT_LISTEN = 1  # exit code

@@ -75,10 +75,9 @@ def input_example(contents: Contents) -> pd.DataFrame:
 
 
 def _inputs(matrix: DesignMatrix) -> list[Quantity]:
-    """The quantities that features of the model are made of, in the order of the vocabulary."""
-    wanted = {feature.quantity for feature in matrix.features}
-    wanted |= {part for name in wanted for part in COMPLETED_FROM.get(str(name), ())}
-    wanted.add(matrix.scale)
+    """The quantities of the model, the parts of them, and the score, in the order of the vocabulary."""
+    wanted = {matrix.scale, *matrix.quantities}
+    wanted |= {part for name in matrix.quantities for part in COMPLETED_FROM.get(name, ())}
     return [
         quantity for name, quantity in vocabulary().quantities.items() if name in wanted and quantity.column != TIME
     ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from features.consistency import COMPLETED_FROM
 from features.matrix import DesignMatrix
 from features.record import PatientRecord
@@ -23,15 +21,10 @@ def lacking(matrix: DesignMatrix, record: PatientRecord) -> tuple[str, ...]:
         measured.add("age")
     if record.diagnostic_delay_months is not None:
         measured.add("diagnostic_delay")
-    missing = _inputs(matrix) - measured
+    missing = matrix.quantities.keys() - measured
     return tuple(sorted(name for name in missing if not _follows(name, record)))
 
 
 def _follows(name: str, record: PatientRecord) -> bool:
     parts = COMPLETED_FROM.get(name)
     return parts is not None and any(visit.measurements.keys() >= set(parts) for visit in record.visits)
-
-
-@lru_cache(16)
-def _inputs(matrix: DesignMatrix) -> frozenset[str]:
-    return frozenset(feature.quantity for feature in matrix.features if feature.quantity is not None)

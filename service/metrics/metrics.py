@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from features.version import VERSION
 from features.vocabulary import vocabulary
 from model.answer import Abstention, Answer, Prediction
-from model.distribution import FAST_ABOVE, SLOW_BELOW
+from model.distribution import band_of
 from model.predictor import BANDS
 from service.audit.record import OUTCOMES, Outcome
 from service.metrics.codes import CAUTIONS, ENDPOINTS, OTHER, REASONS, REFUSED_CALLERS, RULES
@@ -154,8 +154,7 @@ class Metrics:
         rate, interval = answer.progression_rate, answer.prediction_interval
         self._rates.of().add(rate)
         self._widths.of().add(interval.upper - interval.lower)
-        band = 0 if rate < SLOW_BELOW else 1 if rate <= FAST_ABOVE else 2
-        self._bands.by[BANDS[band],] += 1
+        self._bands.by[BANDS[int(band_of(rate))],] += 1
 
 
 class _Worker:

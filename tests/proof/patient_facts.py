@@ -41,7 +41,7 @@ FOLLOWS: dict[str, tuple[tuple[str, ...], Callable[[Values], float]]] = {
         ("neutrophils", "lymphocytes"),
         lambda v: v["neutrophils"] / v["lymphocytes"] if v["lymphocytes"] > 0 else math.inf,
     ),
-    "bmi": (("weight", "height"), lambda v: v["weight"] / (v["height"] / 100.0) ** 2),
+    "bmi": (("weight", "height"), lambda v: v["weight"] / ((v["height"] / 100.0) * (v["height"] / 100.0))),
     "alsfrs_r_total": (R_ITEMS, lambda v: math.fsum(v[item] for item in R_ITEMS)),
     "alsfrs_total": (OLD_ITEMS, lambda v: math.fsum(v[item] for item in OLD_ITEMS)),
 }

@@ -14,9 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator
 from schemathesis import GenerationMode
 
-from tests.proof.malformed_requests import CANARY, CANARY_NUMBER, PATHS, raw, requests, spoilt_bodies
+from tests.proof.malformed_requests import requests
+from tests.proof.raw_request import CANARY, CANARY_NUMBER, PATHS, raw
 from tests.proof.scale import scaled
 from tests.proof.socket_answers import Said, asked
+from tests.proof.spoilt_bodies import spoilt_body
 from tests.servers import resident_kib
 
 MOST_GROWTH_KIB = 60 * 1024
@@ -107,7 +109,7 @@ def test_spoilt_records(watch: Watch, record: dict[str, Any]) -> None:
     rng, tried, others = random.Random(11), 0, 0
     with httpx.Client(base_url=watch.server.url, timeout=30, trust_env=False) as client:
         while tried < scaled(5000, least=400):
-            body = spoilt_bodies({**record, "reference": CANARY}, rng)
+            body = spoilt_body({**record, "reference": CANARY}, rng)
             response = client.post("/v1/predict", content=body, headers={"content-type": "application/json"})
             said = Said(response.status_code, response.headers["content-type"], response.content)
             if is_record(watch, body):  # spoilt into another record, or one that only more rules refuse

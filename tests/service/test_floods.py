@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.protocol import SECONDS_TO_READ
+from service.connection_end import SECONDS_TO_READ
 from tests.servers import resident_kib
 from tests.service.test_bounds import HEAD, connected, received
 

@@ -20,19 +20,16 @@ from model.pack import Pack
 from service.shadow import MOST_WAITING, Figures, Shadow
 from tests.service.folders import point, spoilt
 from tests.service.metrics.scraped import scrape, value
+from tests.service.running import Running, begin
 
 WITHIN = 30.0  # seconds, on a busy machine
 BOUNDS = (-1.0, -0.5, -0.2, -0.1, -0.05, 0.0, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 @dataclass(frozen=True)
-class Shadowed:
-    url: str
-    admin: str
-    output: Path
-
+class Shadowed(Running):
     def summary(self) -> dict[str, Any]:
-        return dict(httpx.get(f"{self.admin}/v1/shadow", timeout=10, trust_env=False).json())
+        return dict(httpx.get(f"{self.admin[0]}/v1/shadow", timeout=10, trust_env=False).json())
 
     def await_summary(self, true: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
         until = time.monotonic() + WITHIN
@@ -55,10 +52,7 @@ def link(other_pack_folder: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def start(launcher: Any, pack_folder: Path) -> Callable[[Path], Shadowed]:
     def started(challenger: Path) -> Shadowed:
-        process, output = launcher.command(pack_folder, TREGCAST_SHADOW=str(challenger))
-        url = launcher.await_line(process, output, "Tregcast is ready on ").split()[4]
-        pages = launcher.await_line(process, output, "Tregcast's pages are on ").split()[4]
-        return Shadowed(url, pages, output)
+        return Shadowed(**vars(begin(launcher, pack_folder, TREGCAST_SHADOW=str(challenger))))
 
     return started
 
@@ -86,13 +80,13 @@ def test_what_it_would_have_answered_is_counted(
 ) -> None:
     """Against the two packs, asked here: differences, outcomes and bands."""
     shadowed = start(link)
-    shadowed.await_summary(lambda said: _held(shadowed))
+    shadowed.await_summary(lambda said: shadowed.log("challenger held"))
     sent = [dict(item.record) for item in (*pack.golden, *other_pack.golden)]
     for body in sent:
         assert shadowed.post("/v1/predict", body).status_code == 200
     assert shadowed.post("/v1/predict/batch", {"records": [record, {}, record]}).status_code == 200
     said = shadowed.await_summary(lambda said: said["scored"] == len(sent) + 2)
-    exported = scrape(shadowed.admin)
+    exported = scrape(shadowed.admin[0])
     pairs = {(pair["champion"], pair["challenger"]): pair["count"] for pair in said["outcomes"]}
     told = {
         (dict(labels)["champion"], dict(labels)["challenger"]): count
@@ -136,8 +130,7 @@ def test_a_challenger_that_is_refused_harms_nothing_and_is_taken_when_it_is_mend
     assert shadowed.await_summary(lambda said: said["problem"] == "digest")["scored"] == 0
     assert shadowed.post("/v1/predict", record).status_code == 200
     assert shadowed.await_summary(lambda said: said["dropped"] == 1)["scored"] == 0
-    refused = [line for line in _log(shadowed) if line["event"] == "challenger refused"]
-    assert [line["problem"] for line in refused] == ["digest"]
+    assert [line["problem"] for line in shadowed.log("challenger refused")] == ["digest"]
     point(link, other_pack_folder)
     shadowed.await_summary(lambda said: said["problem"] is None)
     assert shadowed.post("/v1/predict", record).status_code == 200
@@ -150,7 +143,7 @@ def test_a_challenger_that_is_refused_harms_nothing_and_is_taken_when_it_is_mend
 def test_nothing_of_a_record_is_in_what_it_shows_or_logs(start: Any, link: Path, record: dict[str, Any]) -> None:
     shadowed = start(link)
     record["visits"][-1]["measurements"]["crp"] = {"value": 43.210987, "unit": "mg/L"}
-    shadowed.await_summary(lambda said: _held(shadowed))
+    shadowed.await_summary(lambda said: shadowed.log("challenger held"))
     assert shadowed.post("/v1/predict", {**record, "reference": "CANARYTEXT"}).status_code == 200
     said = json.dumps(shadowed.await_summary(lambda said: said["scored"] == 1))
     for text in (said, shadowed.output.read_text("utf-8")):
@@ -211,11 +204,3 @@ def _band(rate: float) -> str:
 
 def _counted(pairs: list[dict[str, Any]]) -> Counter[tuple[str, str]]:
     return Counter({(each["champion"], each["challenger"]): each["count"] for each in pairs})
-
-
-def _log(shadowed: Shadowed) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in shadowed.output.read_text("utf-8").splitlines() if line.startswith("{")]
-
-
-def _held(shadowed: Shadowed) -> bool:
-    return any(line["event"] == "challenger held" for line in _log(shadowed))

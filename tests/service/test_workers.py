@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from click.testing import CliRunner
 from cli import main
 from model.pack import Pack
 from tests.service.folders import point, spoilt
+from tests.service.running import Running, begin
 
 CONNECTIONS, SWAPS = 8, 20
 SLOW = 30.0  # seconds that a busy machine may take
@@ -61,21 +61,12 @@ def load(url: str, body: bytes, headers: dict[str, str] | None = None) -> Iterat
 
 
 @dataclass(frozen=True)
-class Service:
+class Service(Running):
     """A running service of two workers."""
-
-    url: str
-    admin: list[str]
-    process: subprocess.Popen[bytes]
-    output: Path
 
     def workers(self) -> list[int]:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text("ascii")
         return [int(word) for word in children.split()]
-
-    def log(self, event: str) -> list[dict[str, Any]]:
-        lines = [line for line in self.output.read_text("utf-8").splitlines() if line.startswith("{")]
-        return [entry for entry in map(json.loads, lines) if entry["event"] == event]
 
     def ready(self, worker: int) -> dict[str, Any]:
         try:
@@ -92,11 +83,8 @@ def until(true: Callable[[], object], seconds: float = SLOW) -> float:
     return time.monotonic() - started
 
 
-def begin(launcher: Any, pack: Path, **settings: str) -> Service:
-    process, output = launcher.command(pack, "--workers", "2", **settings)
-    url = launcher.await_line(process, output, "Tregcast is ready on ").split()[4]
-    pages = launcher.await_line(process, output, "Tregcast's pages are on ").split()[4:]
-    return Service(url, pages, process, output)
+def begin_two(launcher: Any, pack: Path, **settings: str) -> Service:
+    return Service(**vars(begin(launcher, pack, "--workers", "2", **settings)))
 
 
 @pytest.fixture
@@ -114,7 +102,7 @@ def body(record: dict[str, Any]) -> bytes:
 def test_each_has_an_admin_port_and_all_are_ready_when_it_says_so(
     launcher: Any, pack_folder: Path, pack: Pack
 ) -> None:
-    service = begin(launcher, pack_folder)
+    service = begin_two(launcher, pack_folder)
     assert len(service.workers()) == 2
     assert len(set(service.admin)) == 2
     assert [service.ready(worker) for worker in (0, 1)] == [{"status": "ready", "pack": pack.id}] * 2
@@ -125,15 +113,14 @@ def test_each_has_an_admin_port_and_all_are_ready_when_it_says_so(
 
 
 def test_admin_ports_follow_the_first(launcher: Any, pack_folder: Path) -> None:
-    process, output = launcher.command(pack_folder, "--workers", "2", "--admin-port", "43117")
-    pages = launcher.await_line(process, output, "Tregcast's pages are on ").split()[4:]
+    pages = begin(launcher, pack_folder, "--workers", "2", "--admin-port", "43117").admin
     assert pages == ["http://127.0.0.1:43117", "http://127.0.0.1:43118"]
 
 
 def test_one_that_is_killed_costs_its_own_requests_and_is_replaced(
     launcher: Any, pack_folder: Path, body: bytes
 ) -> None:
-    service = begin(launcher, pack_folder)
+    service = begin_two(launcher, pack_folder)
     before = service.workers()
     with load(service.url, body) as found:
         until(lambda: len(found.statuses) > 200)
@@ -152,7 +139,7 @@ def test_one_that_is_killed_costs_its_own_requests_and_is_replaced(
 
 
 def test_told_to_end_under_load_it_finishes_every_request(launcher: Any, pack_folder: Path, body: bytes) -> None:
-    service = begin(launcher, pack_folder)
+    service = begin_two(launcher, pack_folder)
     with load(service.url, body) as found:
         until(lambda: len(found.statuses) > 200)
         service.process.send_signal(signal.SIGTERM)
@@ -162,12 +149,11 @@ def test_told_to_end_under_load_it_finishes_every_request(launcher: Any, pack_fo
 
 
 def test_told_to_end_one_worker_finishes_every_request_too(launcher: Any, pack_folder: Path, body: bytes) -> None:
-    process, output = launcher.command(pack_folder)
-    url = launcher.await_line(process, output, "Tregcast is ready on ").split()[4]
-    with load(url, body) as found:
+    service = begin(launcher, pack_folder)
+    with load(service.url, body) as found:
         until(lambda: len(found.statuses) > 200)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(9) == 0  # not only because its time to finish was over
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(9) == 0  # not only because its time to finish was over
     assert found.failures == []
     assert set(found.statuses) == {200}
 
@@ -176,7 +162,7 @@ def test_told_to_end_one_worker_finishes_every_request_too(launcher: Any, pack_f
 def test_swaps_under_load_lose_no_request_and_all_end_on_one_pack(
     launcher: Any, link: Path, pack_folder: Path, other_pack_folder: Path, pack: Pack, other_pack: Pack, body: bytes
 ) -> None:
-    service = begin(launcher, link)
+    service = begin_two(launcher, link)
     with load(service.url, body) as found:
         for number in range(SWAPS):
             folder, expected = ((other_pack_folder, other_pack), (pack_folder, pack))[number % 2]
@@ -211,7 +197,7 @@ def test_unusable_settings_end_all_of_it_with_2(
 
 
 def test_workers_whose_parent_is_killed_end_by_themselves(launcher: Any, pack_folder: Path) -> None:
-    service = begin(launcher, pack_folder)
+    service = begin_two(launcher, pack_folder)
     workers = service.workers()
     service.process.kill()
     service.process.wait(5)
@@ -228,7 +214,7 @@ def test_a_replacement_begins_with_the_last_good_pack_where_the_link_is_bad(
     other_pack: Pack,
     tmp_path: Path,
 ) -> None:
-    service = begin(launcher, link)
+    service = begin_two(launcher, link)
     point(link, spoilt(other_pack_folder, tmp_path / "bad"))
     until(lambda: all(service.ready(worker).get("problem") == "digest" for worker in (0, 1)))
     killed = service.workers()[0]
@@ -248,7 +234,7 @@ def test_one_that_cannot_start_again_is_tried_again_while_the_other_answers(
     link, copy = tmp_path / "champion", tmp_path / "copy"
     _copied(pack_folder, copy)
     point(link, copy)
-    service = begin(launcher, link)
+    service = begin_two(launcher, link)
     gone = tmp_path / "gone"
     copy.rename(gone)
     os.kill(service.workers()[0], signal.SIGKILL)
@@ -279,7 +265,7 @@ def test_two_workers_write_one_chain(
     if kind == "postgres":
         store = request.getfixturevalue("postgres")("two_workers").replace("+psycopg2", "")
     assert CliRunner().invoke(main, ["audit", "key", str(secret)]).exit_code == 0
-    service = begin(launcher, pack_folder, TREGCAST_AUDIT=store, TREGCAST_AUDIT_KEY=str(secret))
+    service = begin_two(launcher, pack_folder, TREGCAST_AUDIT=store, TREGCAST_AUDIT_KEY=str(secret))
     until(lambda: all(service.ready(worker).get("status") == "ready" for worker in (0, 1)))
     with load(service.url, body) as found:
         until(lambda: len(found.statuses) > 300)

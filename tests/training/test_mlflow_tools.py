@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import runpy
 import signal
 import socket
 import subprocess
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 MODEL = "models:/als-progression/1"
 ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+DEFAULT_STORE = "sqlite:///mlruns/mlflow.db"
 
 
 @pytest.fixture
@@ -37,6 +41,30 @@ def visits(trained: Trained, reference_frame: pd.DataFrame) -> pd.DataFrame:
     frame = reference_frame.assign(observed=[observed.get(key, np.nan) for key in keys])
     assert frame["observed"].notna().sum() == len(observed)
     return frame.dropna(subset="observed").reset_index(drop=True)
+
+
+@pytest.mark.slow
+def test_the_readme_scores_a_csv_file(
+    trained: Trained, reference_frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With whole numbers as scores and patients, and an empty column: what MLflow refuses as pandas reads it."""
+    visits = reference_frame.dropna(subset="alsfrs_r_total").head(20).drop(columns="provenance")
+    visits = visits.drop(columns="crp_mg_l_comparator")
+    patients = visits["patient_id"].factorize()[0]
+    monkeypatch.chdir(tmp_path)
+    whole = visits.astype({"alsfrs_r_total": int}).assign(patient_id=patients, crp_mg_l_comparator=None)
+    whole.to_csv("cohort.csv", index=False)
+    [code] = re.findall(r"```python\n(import mlflow\n.*?)```", README.read_text("utf-8"), re.DOTALL)
+    assert DEFAULT_STORE in code
+    Path("score.py").write_text(code.replace(DEFAULT_STORE, trained.run.tracking_uri), "utf-8")
+    answers = runpy.run_path("score.py")["answers"]
+    import mlflow
+
+    open_store(trained.run.tracking_uri)
+    expected = mlflow.pyfunc.load_model(MODEL).predict(visits)
+    assert answers["outcome"].tolist() == expected["outcome"].tolist()
+    rates = expected["progression_rate"].tolist()
+    assert answers["progression_rate"].tolist() == pytest.approx(rates, abs=1e-9, nan_ok=True)
 
 
 @pytest.mark.slow

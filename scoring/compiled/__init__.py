@@ -1,0 +1,1 @@
+"""A fitted model for many rows at once: its arithmetic compiled, its answers the same to the last bit."""

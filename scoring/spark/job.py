@@ -1,0 +1,85 @@
+"""The job for ``spark-submit``: the arguments of ``tregcast score``, as far as they are of use on a cluster."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+import click
+
+from features.mapping import ColumnMapping, MappingError, read_mapping
+from features.today import latest_date
+from scoring.settings import ScoreSettings
+from scoring.spark.reject_limit import rejects_limit
+from scoring.spark.run import run
+from scoring.spark.session import start
+from scoring.spark.stopped import Stopped
+
+TOO_MANY_REJECTS = 3  # the exit code
+
+
+class NoResult(click.ClickException):
+    """Something that can be mended: told in one line, exit code 2."""
+
+    exit_code = 2
+
+
+@click.command()
+@click.argument("source", metavar="IN")
+@click.argument("out", metavar="OUT")
+@click.option("--pack", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--mapping", "mapping_file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--explain", type=click.Choice(["top5", "all", "none"]), default="top5", show_default=True)
+@click.option("--coverage", type=click.FloatRange(0.5, 0.99), default=0.9, show_default=True)
+@click.option("--max-rejects", default="0", show_default=True, help="A number of rows, or a share such as 1%.")
+@click.option(
+    "--as-of", type=click.DateTime(["%Y-%m-%d"]), help="The day that no visit may be after; default today."
+)
+@click.option("--overwrite", is_flag=True, help="Replace OUT, once the new one is whole.")
+@click.option("--master", help="Where Spark runs; under spark-submit its own --master says it.")
+def score_job(
+    source: str,
+    out: str,
+    pack: Path,
+    mapping_file: Path | None,
+    explain: str,
+    coverage: float,
+    max_rejects: str,
+    as_of: datetime | None,
+    overwrite: bool,
+    master: str | None,
+) -> None:
+    """Score IN (Parquet, CSV, NDJSON) into the folder OUT: answers/, rejects/ and summary.json.
+
+    Exit code 0; 3 with more rejects than --max-rejects, OUT in place all the same; 2 without a result.
+    """
+    limit = rejects_limit(max_rejects)
+    today = latest_date(datetime.now(UTC)) if as_of is None else as_of.date()
+    try:
+        mapping = ColumnMapping() if mapping_file is None else read_mapping(mapping_file)
+        digest = None if mapping_file is None else sha256(mapping_file.read_bytes()).hexdigest()
+        settings = ScoreSettings(explain, coverage, today)  # type: ignore[arg-type]
+        session = start(master)
+        try:
+            found = run(
+                session,
+                source,
+                out,
+                pack_folder=pack,
+                mapping=mapping,
+                settings=settings,
+                mapping_digest=digest,
+                overwrite=overwrite,
+            )
+        finally:
+            session.stop()
+    except (Stopped, MappingError) as error:
+        raise NoResult(str(error)) from None
+    click.echo(found.as_json().decode(), nl=False)
+    if limit.exceeded(found.counts.rejected, found.counts.rows):
+        raise click.exceptions.Exit(TOO_MANY_REJECTS)
+
+
+if __name__ == "__main__":
+    score_job()

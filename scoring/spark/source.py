@@ -1,0 +1,215 @@
+"""The input as Spark reads it: rows with their numbers, and a key where several rows are of one patient."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from features.mapping import PROVENANCE, ColumnMapping, apply_mapping
+from features.table import DATE, PATIENT, TIME, known_columns
+from scoring.spark.columns import FIELDS, KEY, LINE, PATH, ROW_NUMBER, START
+from scoring.spark.csv_lines import CsvLayout, parsed, read_headers, require_once
+from scoring.spark.lines import Places, numbered_lines, without_mark
+from scoring.spark.numbering import Block, parts, places
+from scoring.spark.stopped import Stopped, telling
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+CSV, NDJSON = (".csv", ".csv.gz"), (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz")
+IDENTITIES = (pa.types.is_string, pa.types.is_integer, pa.types.is_float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Numbered rows, and what is known of the whole input before any is scored."""
+
+    frame: DataFrame  # row numbers, used columns under names of their own, perhaps a key
+    used: tuple[str, ...]  # the headers of the used columns, in their order
+    rows: int
+    files: int
+    listing: str  # sha256 of the files' names, sizes and times
+    identity: pa.DataType
+    headers: int  # fields of a line of CSV; 0 for other input
+
+
+def read_source(session: SparkSession, path: str, mapping: ColumnMapping) -> Source:
+    """Read and number a Parquet file or partitioned folder, CSV or NDJSON (by their endings, or those inside).
+
+    Raises:
+        Stopped: nothing is there, or it cannot be read as what its ending says.
+        MappingError: a header that the mapping names is not there.
+    """
+    kind = _kind(session, path)
+    if kind == "parquet":
+        return _parquet(session, path, mapping)
+    return _lines(session, path, mapping, csv=kind == "csv")
+
+
+def _parquet(session: SparkSession, path: str, mapping: ColumnMapping) -> Source:
+    from pyspark.sql import functions as sql
+
+    whole = session.read.option("mergeSchema", "true").parquet(path)
+    used = _used(whole.columns, mapping)
+    hidden = whole.select(
+        *(sql.col(_quoted(name)) for name in used),
+        sql.col("_metadata.file_path").alias(PATH),
+        sql.col("_metadata.row_index").alias(START),
+        sql.col("_metadata.file_size").alias("_size"),
+        sql.col("_metadata.file_modification_time").cast("string").alias("_time"),
+    )
+    counted = hidden.groupBy(PATH, "_size", "_time").agg((sql.max(START) + 1).alias("rows")).collect()
+    blocks = [Block(row[PATH], 0, row["rows"], row["_size"], row["_time"]) for row in counted]
+    before = [(file, place.before) for (file, _), place in places(blocks, headed=False).items()]
+    offsets = session.createDataFrame(before, f"{PATH} string, _before bigint")
+    frame = hidden.join(sql.broadcast(offsets), PATH).withColumn(
+        ROW_NUMBER, sql.col("_before") + sql.col(START) + 1
+    )
+    frame = frame.select(
+        ROW_NUMBER, *(sql.col(_quoted(name)).alias(own) for name, own in zip(used, _own(used), strict=True))
+    )
+    return _keyed(frame, tuple(used), mapping, blocks, 0)
+
+
+def _lines(session: SparkSession, path: str, mapping: ColumnMapping, *, csv: bool) -> Source:
+    from pyspark.sql import functions as sql
+
+    text = session.read.option("lineSep", "\n").text(path).where(sql.col("value").rlike(r"\S"))
+    where = [sql.col("_metadata.file_path").alias(PATH), sql.col("_metadata.file_block_start").alias(START)]
+    about = [
+        sql.col("_metadata.file_size").alias("_size"),
+        sql.col("_metadata.file_modification_time").cast("string").alias("_time"),
+    ]
+    counted = text.select(*where, *about).groupBy(PATH, START, "_size", "_time").count().collect()
+    blocks = [Block(row[PATH], row[START], row["count"], row["_size"], row["_time"]) for row in counted]
+    found = dict(places(blocks, headed=csv))
+    lines = text.select(*where, sql.col("value").cast("binary").alias(LINE))
+    if not csv:
+        frame = lines.mapInArrow(_numbering(found), f"{ROW_NUMBER} bigint, {LINE} binary")
+        rows = sum(block.rows for block in blocks)
+        return Source(frame, (), rows, _files(blocks), _listing(blocks), pa.string(), 0)
+    layout = _layout(lines, blocks, mapping)
+    columns = [f"{own} string" for own in _own(layout.used)]
+    schema = ", ".join([f"{ROW_NUMBER} bigint", f"{FIELDS} int", *columns])
+    frame = lines.mapInArrow(_parsing(found, layout), schema)
+    return _keyed(frame, layout.used, mapping, blocks, len(layout.headers))
+
+
+def _numbering(found: Places) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    return lambda batches: telling(lambda: without_mark(numbered_lines(batches, found)))
+
+
+def _parsing(found: Places, layout: CsvLayout) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    names = [ROW_NUMBER, FIELDS, *_own(layout.used)]
+
+    def rows(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in parsed(numbered_lines(batches, found), layout):
+            yield batch.rename_columns(names)
+
+    return lambda batches: telling(lambda: rows(batches))
+
+
+def _layout(lines: DataFrame, blocks: Sequence[Block], mapping: ColumnMapping) -> CsvLayout:
+    """The headers of the first file; the tasks hold the others to them."""
+    from pyspark.sql import functions as sql
+
+    first = min(blocks, key=lambda block: (parts(block.path), block.start), default=None)
+    if first is None:
+        raise Stopped("it is empty; export it again, with a line of headers")
+    row = lines.where((sql.col(PATH) == first.path) & (sql.col(START) == first.start)).first()
+    headers = read_headers(bytes(row[LINE]))
+    used = _used(headers, mapping)
+    require_once(headers, used)
+    return CsvLayout(headers, tuple(used))
+
+
+def _keyed(
+    frame: DataFrame, used: tuple[str, ...], mapping: ColumnMapping, blocks: Sequence[Block], headers: int
+) -> Source:
+    """With a patient_id, its rows together and in the input's order; a row without one is a patient of its own."""
+    from pyspark.sql import functions as sql
+    from pyspark.sql.pandas.types import to_arrow_type
+
+    header, identity = _identity_header(mapping), pa.string()
+    if header in used:
+        own = _own(used)[used.index(header)]
+        identity = to_arrow_type(frame.schema[own].dataType)
+        if not any(allowed(identity) for allowed in IDENTITIES):
+            raise Stopped(f"{header} is of the type {identity}; make it a text or a whole number")
+        text = sql.col(own).cast("string")
+        alone = sql.concat(sql.lit("row "), sql.col(ROW_NUMBER).cast("string"))
+        key = sql.when(sql.trim(text) == "", None).otherwise(sql.concat(sql.lit("id "), text))
+        frame = frame.withColumn(KEY, sql.coalesce(key, alone))
+        frame = frame.repartition(KEY).sortWithinPartitions(KEY, ROW_NUMBER)
+    headed = _files(blocks) if headers else 0
+    rows = sum(block.rows for block in blocks) - headed
+    return Source(frame, used, rows, _files(blocks), _listing(blocks), identity, headers)
+
+
+def _identity_header(mapping: ColumnMapping) -> str:
+    source = mapping.sources.get(PATIENT)
+    return PATIENT if source is None and not mapping.sources else "" if source is None else source.headers[0]
+
+
+def _used(headers: Iterable[str], mapping: ColumnMapping) -> list[str]:
+    """The headers that the mapping or the vocabulary takes, in the order of the input.
+
+    >>> _used(["ward", "nlr", "months_since_onset"], ColumnMapping())
+    ['nlr', 'months_since_onset']
+    """
+    nothing: Mapping[str, list[object]] = {header: [] for header in headers}
+    apply_mapping(mapping, nothing)  # tells what is missing
+    if not (set(mapping.sources) or set(nothing)) & {TIME, DATE}:
+        raise Stopped(f"no column {TIME} or {DATE}; name columns as the vocabulary does, or give a mapping")
+    source = mapping.sources.get(PATIENT)
+    if source is not None and (len(source.headers) != 1 or source.flags):
+        raise Stopped(f"the mapping makes {PATIENT} of several columns; name one header")
+    wanted = {header for source in mapping.sources.values() for header in source.headers} or set(known_columns())
+    return [header for header in nothing if header in wanted or header == PROVENANCE]
+
+
+def _kind(session: SparkSession, path: str) -> str:
+    """By the ending of the path; of a folder, by its first file's."""
+    names = [path]
+    if not path.rstrip("/").endswith((*CSV, *NDJSON, ".parquet")):
+        names = _names(session, path)
+    for name in names:
+        if name.endswith(CSV):
+            return "csv"
+        if name.endswith(NDJSON):
+            return "ndjson"
+        if name.endswith(".parquet"):
+            return "parquet"
+    raise Stopped(f"{path} holds no .parquet, .csv or .ndjson; name a file or folder of one of these")
+
+
+def _names(session: SparkSession, path: str) -> list[str]:
+    listed: Any = session.read.format("binaryFile").option("recursiveFileLookup", "true").load(path)
+    return sorted(unquoted.rpartition("/")[2] for unquoted in listed.inputFiles())
+
+
+def _own(used: Sequence[str]) -> list[str]:
+    """Names that no dot and no quotation mark of a header can disturb: Spark reads dots as paths.
+
+    >>> _own(["CRP (mg/dl.)", "ID"])
+    ['_tregcast_0', '_tregcast_1']
+    """
+    return [f"_tregcast_{at}" for at in range(len(used))]
+
+
+def _files(blocks: Iterable[Block]) -> int:
+    return len({block.path for block in blocks})
+
+
+def _listing(blocks: Iterable[Block]) -> str:
+    """A digest of the files' names, sizes and times: one of their bytes would read everything twice."""
+    files = sorted({(parts(block.path)[-1], block.size, block.modified) for block in blocks})
+    return hashlib.sha256(repr(files).encode()).hexdigest()
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"

@@ -1,0 +1,222 @@
+"""The rows of a chunk as columns of numbers in canonical units, and which of them are out of the ordinary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.consistency import COMPLETED, IDENTITIES, Identity
+from features.parse import MOST_VISITS
+from features.table import AGE, COMPARATOR, DATE, DELAY, ONSET, PATIENT, TIME
+from features.units import DAYS_PER_MONTH
+from features.vocabulary import Quantity, vocabulary
+from scoring.cells import Codes, Column, Numbers, identities, read_codes, read_days, read_numbers
+from scoring.patients import Patients
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+RILUZOLE = "riluzole"
+
+
+@dataclass(frozen=True, eq=False)
+class Visits:
+    """n rows, in the order of ``patients``; what is said of odd ones means nothing.
+
+    A patient is odd as a whole: one row that is not plain, or rows that contradict each other, are enough.
+    """
+
+    patients: Patients
+    month: Floats  # (n,) since onset
+    age: Floats  # (n,) years, NaN where unknown
+    delay: Floats  # (n,) months from onset to diagnosis, NaN where unknown or yet to come
+    categories: Mapping[str, Integers]  # by name (n,): its place among the values, negative where unknown
+    measured: Mapping[str, Numbers]  # by quantity: as sent, and then what follows exactly from others
+    sent: Mapping[str, Mask]  # by quantity (n,): whether it was sent
+    odd: Mask  # (n,)
+
+
+def read_visits(columns: Mapping[str, Column], units: Mapping[str, str], count: int, today: date) -> Visits:
+    """Read the columns of a chunk.
+
+    Args:
+        columns: by vocabulary column; a column that is absent was not measured.
+        units: the unit of a column where it is not the canonical one.
+        count: how many rows there are.
+        today: no visit may be after it.
+    """
+    return _Reader(columns, units, count, today).visits()
+
+
+class _Reader:
+    """Reads column by column; gathers what is odd on the way, by position in the chunk until rows are ordered."""
+
+    def __init__(self, columns: Mapping[str, Column], units: Mapping[str, str], count: int, today: date) -> None:
+        self.columns, self.units, self.count, self.today = columns, units, count, today.toordinal()
+        self.odd: Mask = np.zeros(count, np.bool_)
+        self.nothing = np.full(count, np.nan)
+
+    def visits(self) -> Visits:
+        time, day = self.number(TIME, exact=True), self.days(DATE)
+        dated = day.there
+        self.odd |= dated == (~np.isnan(time.values))  # a time, or a date, and never both
+        clock = np.where(dated, day.places / DAYS_PER_MONTH, time.values)
+        patients = Patients.of(identities(self.columns.get(PATIENT), self.count), clock)
+        measured = self.measured()
+        self.contradictions(measured)
+        order = patients.order
+        self.odd = self.odd[order]
+        month = self.months(patients, time.values[order], day.places[order], dated[order])
+        measured = {name: found if patients.alone else found.take(order) for name, found in measured.items()}
+        sent = {name: ~np.isnan(found.values) for name, found in measured.items()}
+        complete(measured, self.count)
+        age, delay = self.age(patients, clock[order], month), self.delay(patients, month)
+        categories = self.categories(patients)
+        return Visits(patients, month, age, delay, categories, measured, sent, patients.any(self.odd))
+
+    def number(self, column: str, *, exact: bool = False) -> Numbers:
+        """The numbers of a column; what is odd is noted."""
+        quantity = vocabulary().by_column[column]
+        cells = self.columns.get(column)
+        if cells is None:
+            return Numbers(self.nothing, self.nothing > 0, self.nothing > 0)
+        found = read_numbers(cells, quantity, self.units.get(column, quantity.unit), exact=exact)
+        self.odd |= found.odd
+        return found
+
+    def codes(self, column: str, values: tuple[str, ...]) -> Codes:
+        cells = self.columns.get(column)
+        if cells is None:
+            return Codes(np.full(self.count, -1), self.nothing > 0)
+        return read_codes(cells, values)
+
+    def days(self, column: str) -> Codes:
+        cells = self.columns.get(column)
+        found = Codes(np.full(self.count, -1), self.nothing > 0) if cells is None else read_days(cells)
+        if column == DATE:
+            self.odd |= found.odd | (found.places > self.today)
+        return found
+
+    def measured(self) -> dict[str, Numbers]:
+        """By quantity, all that any row has."""
+        found: dict[str, Numbers] = {}
+        for column, quantity in vocabulary().by_column.items():
+            if quantity.level != "patient" and column in self.columns:
+                numbers = self.one_quantity(column, quantity)
+                if not np.isnan(numbers.values).all():
+                    found[quantity.name] = numbers
+        return found
+
+    def one_quantity(self, column: str, quantity: Quantity) -> Numbers:
+        numbers = self.number(column)
+        there = ~np.isnan(numbers.values)
+        if column + COMPARATOR in self.columns:
+            said = self.codes(column + COMPARATOR, ("<", ">"))
+            self.odd |= there & (said.odd | (said.there & numbers.beyond))
+            numbers = Numbers(numbers.values, numbers.beyond | (there & said.there), numbers.odd)
+        if quantity.qualifier is not None and quantity.qualifier.name in self.columns:
+            said = self.codes(quantity.qualifier.name, (quantity.qualifier.comparable,))
+            self.odd |= there & said.odd
+        return numbers
+
+    def contradictions(self, measured: Mapping[str, Numbers]) -> None:
+        for identity in IDENTITIES:
+            if identity.name in measured and all(part in measured for part in identity.parts):
+                expected, known = _computed(identity, measured)
+                own = measured[identity.name]
+                known &= ~np.isnan(own.values) & ~own.beyond
+                with np.errstate(invalid="ignore"):
+                    self.odd |= known & ~np.asarray(identity.allows(own.values, expected))
+
+    def months(self, patients: Patients, time: Floats, day: Integers, dated: Mask) -> Floats:
+        """Months since onset in the order of time; a patient's rows are dated in one way, at different times."""
+        month = time
+        if dated.any():
+            said = self.days(ONSET)
+            places = np.where(said.there, said.places, np.nan)[patients.order]
+            onset, differ = patients.constant(places)
+            month = np.where(dated, (day - onset) / DAYS_PER_MONTH, time)
+            latest = vocabulary().quantities[TIME].plausible[1]
+            with np.errstate(invalid="ignore"):
+                known = (onset <= self.today) & (month >= 0.0) & (month <= latest)
+            wrong = patients.any(said.odd[patients.order]) | differ | ~known
+            self.odd |= (dated & wrong) | (patients.any(dated) & ~dated)
+        if not patients.alone:
+            later = np.append(True, month[1:] > month[:-1])
+            later[patients.starts] = True
+            self.odd |= ~later | np.repeat(patients.sizes > MOST_VISITS, patients.sizes)
+        return month
+
+    def age(self, patients: Patients, clock: Floats, month: Floats) -> Floats:
+        """As `features.table` does: the first that is known, and the time between."""
+        known = self.number_in_order(AGE, patients)
+        first, last = patients.earliest(~np.isnan(known)), patients.last
+        years = np.where(first >= 0, known[first] + (clock[last] - clock[first]) / 12.0, np.nan)
+        low, high = vocabulary().by_column[AGE].plausible
+        with np.errstate(invalid="ignore"):
+            self.odd |= (years < low) | (years > high)
+        return np.asarray(years - (month[last] - month) / 12.0)
+
+    def delay(self, patients: Patients, month: Floats) -> Floats:
+        found, differ = patients.constant(self.number_in_order(DELAY, patients))
+        self.odd |= differ
+        with np.errstate(invalid="ignore"):
+            return np.where(found > month, np.nan, found)
+
+    def number_in_order(self, column: str, patients: Patients) -> Floats:
+        if column not in self.columns:
+            return self.nothing
+        quantity = vocabulary().by_column[column]
+        unit = self.units.get(column, quantity.unit)
+        found = read_numbers(self.columns[column], quantity, unit, exact=True)
+        self.odd |= found.odd[patients.order]
+        return found.values[patients.order]
+
+    def categories(self, patients: Patients) -> dict[str, Integers]:
+        """Of the patient, but for riluzole: that is the last known up to the visit."""
+        found: dict[str, Integers] = {}
+        for name, category in vocabulary().categories.items():
+            if name not in self.columns:
+                continue
+            codes = self.codes(name, category.values)
+            self.odd |= codes.odd[patients.order]
+            places = codes.places[patients.order]
+            if name == RILUZOLE:
+                latest = patients.latest(places >= 0)
+                found[name] = np.where(latest >= 0, places[latest], -1)
+            else:
+                value, differ = patients.constant(np.where(places >= 0, places, np.nan))
+                self.odd |= differ
+                found[name] = np.nan_to_num(value, nan=-1.0).astype(np.int64)
+        return found
+
+
+def _computed(identity: Identity, measured: Mapping[str, Numbers]) -> tuple[Floats, Mask]:
+    """What follows from the parts, and where all of them are known exactly."""
+    parts = [measured[part] for part in identity.parts]
+    known = np.logical_and.reduce([~np.isnan(part.values) & ~part.beyond for part in parts])
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray(identity.compute({part: measured[part].values for part in identity.parts})), known
+
+
+def complete(measured: dict[str, Numbers], count: int) -> None:
+    """What was not measured, and follows exactly from others of the same visit."""
+    for identity in COMPLETED:
+        if not all(part in measured for part in identity.parts):
+            continue
+        value, known = _computed(identity, measured)
+        low, high = vocabulary().quantities[identity.name].plausible
+        with np.errstate(invalid="ignore"):
+            known &= (value >= low) & (value <= high)
+        own = measured.get(identity.name)
+        if own is None:
+            never = np.zeros(count, np.bool_)
+            measured[identity.name] = Numbers(np.where(known, value, np.nan), never, never)
+        else:
+            filled = np.where(np.isnan(own.values) & known, value, own.values)
+            measured[identity.name] = Numbers(filled, own.beyond, own.odd)

@@ -1,0 +1,149 @@
+"""How a connection ends: a client is told why and is answered first, and one that does not read or send is cut off.
+
+* The server ends: the request that is being answered, or is on its way, is the last (`Connections.ending`).
+* The client says that it sends no more: what it sent is answered.
+* It is refused or answered while it still sends: our side closes first, so that it can read what it was told.
+* It does not read: its answer is not kept in memory for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import TimerHandle
+from collections.abc import Callable
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+SECONDS_TO_COME = 1.0  # of a request that may be on its way when the server is told to end
+SECONDS_TO_READ = 2.0  # of a client that is refused while it still sends: closed at once, it might never see why
+SECONDS_TO_TAKE = 20.0  # of an answer too large for the network's buffers: until it is read, it is in our memory
+
+
+class Connections(ServerState):
+    """The connections of a server; while it is ``ending``, those that come are told so as well."""
+
+    ending = False
+
+
+class _Closing:
+    """A transport whose end is another's to decide."""
+
+    def __init__(self, transport: asyncio.Transport, leave: Callable[[asyncio.Transport], None]) -> None:
+        self._transport, self._leave = transport, leave
+        self._closed = False
+
+    def close(self) -> None:
+        self._closed = True
+        self._leave(self._transport)
+
+    def is_closing(self) -> bool:
+        return self._closed or self._transport.is_closing()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._transport, name)
+
+
+class EndingProtocol(HttpToolsProtocol):
+    """uvicorn's protocol of a connection, with an end that the client can understand."""
+
+    _receiving = False  # a request has begun to come, and has not come to its end
+    _rest: TimerHandle | None = None  # it was answered before its end; until then the end has to be there
+    _leaving: TimerHandle | None = None  # nothing more is answered; what still comes is thrown away until then
+    _taking: TimerHandle | None = None  # until then the client has to have read nearly all of an answer
+    _ending: TimerHandle | None = None  # the server ends; the next request is the last
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin; at a server that ends, for one request at most."""
+        super().connection_made(_Closing(transport, self._leave))  # type: ignore[arg-type]
+        if isinstance(self.server_state, Connections) and self.server_state.ending:
+            self.shutdown()
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what came, if it is still of use."""
+        if self._leaving is None:
+            super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request has come."""
+        super().on_message_begin()
+        self._receiving = True
+
+    def on_headers_complete(self) -> None:
+        """The head of a request is there."""
+        super().on_headers_complete()
+        if self._ending is not None:
+            self.cycle.keep_alive = False
+
+    def on_message_complete(self) -> None:
+        """All of a request is there."""
+        self._receiving = False
+        self._cancel_rest()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """A request is answered; what of it has not come is read by nobody, and may not go on for ever."""
+        super().on_response_complete()
+        if self._receiving and self._leaving is None:
+            self._rest = self.loop.call_later(SECONDS_TO_READ, self.transport.close)
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than it is answered."""
+        super().pause_writing()
+        self._taking = self.loop.call_later(SECONDS_TO_TAKE, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It has read nearly all."""
+        super().resume_writing()
+        if self._taking is not None:
+            self._taking.cancel()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """A client that sends nothing more may still listen for the answer to what it sent."""
+        if not self._answers() or self._receiving:
+            return False  # the transport closes
+        last = self.pipeline[0][0] if self.pipeline else self.cycle
+        last.keep_alive = False
+        return True
+
+    def shutdown(self) -> None:
+        """End, after the answer to a request that is being answered or on its way: a caller has no way to know."""
+        if self._answers():
+            super().shutdown()
+        self._ending = self.loop.call_later(SECONDS_TO_COME, self._close_if_idle)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self._cancel_rest()
+        for timer in (self._leaving, self._ending, self._taking):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+
+    def reads_head(self) -> bool:
+        """Whether a part of a request's head has come, and not all of it."""
+        return self._receiving
+
+    def _close_if_idle(self) -> None:
+        if not self._answers() and not self.reads_head():
+            self.transport.close()
+
+    def _answers(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _cancel_rest(self) -> None:
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
+
+    def _leave(self, transport: asyncio.Transport) -> None:
+        """Close, at once or, where the client still sends, our side first: so it can read what it was told."""
+        if self._leaving is not None:
+            return
+        if not self._receiving or transport.is_closing():
+            transport.close()
+            return
+        if not transport.is_reading():
+            transport.resume_reading()
+        transport.write_eof()
+        self._leaving = self.loop.call_later(SECONDS_TO_READ, transport.close)
