@@ -113,7 +113,7 @@ class Filling:
         return rows, parts
 
     def _scored(self, chunk: Chunk | None) -> Scored:
-        """What becomes of a chunk. A sample of its rows is to be answered one by one here, too, and compared."""
+        """What becomes of a chunk, of whose rows the scorer answers a sample one by one, too, and compares."""
         if chunk is None or not len(chunk.rows):
             return Scored(self.scorer.answer_schema.empty_table(), self.scorer.reject_schema.empty_table())
         return self.scorer.score(chunk)

@@ -140,6 +140,14 @@ def test_a_repeated_header_that_nothing_reads_is_no_fault(tmp_path: Path) -> Non
     assert len(read(written(tmp_path, HEADER.strip() + ",note,note\na,1,2,3,x,y\n"))[0]) == 1
 
 
+def test_a_header_that_no_row_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_file, "MOST_RAGGED", 100)
+    assert len(read(written(tmp_path, HEADER + (ROWS + "secret,1\n" * 100) * 3))[1]) == 300
+    told = fault(written(tmp_path, HEADER + ROWS + "secret,10,40,2.5,\n" * 101))
+    assert "its header has 4 fields, and none of 100 rows after each other has so many" in told
+    assert "secret" not in told
+
+
 class Stopped(BaseException):
     """As a signal raises it."""
 
