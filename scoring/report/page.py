@@ -67,6 +67,7 @@ def page(scored: ScoredFile) -> bytes:
         widths=_quantiles(scored.spread.widths),
         quantiles=QUANTILES,
         later=scored.later,
+        coverage=f"{100 * scored.summary.plan.coverage:g}%",
         names=NAMES,
     )
     return text.encode("utf-8")
