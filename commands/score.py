@@ -16,8 +16,10 @@ import click
 
 from commands.options import DEFAULT_MODEL, NEW_FILE, Fault, mapping_option, tracking_uri_option
 from commands.registry import pack_folder
+from commands.score_report import require_report, write_report
 
 if TYPE_CHECKING:
+    from model.pack import Pack
     from scoring.run import Job
     from scoring.summary import Summary
 
@@ -70,6 +72,9 @@ def reject_limit(context: click.Context | None, option: click.Parameter | None, 
 @click.option("--rejects", type=NEW_FILE, help="Where rejected rows go; by default OUT's name with .rejects.csv.")
 @click.option("--summary", type=NEW_FILE, help="The counts as JSON; by default OUT's name with .summary.json.")
 @click.option(
+    "--report", type=NEW_FILE, help="A page on the run: counts, plots and, where later visits tell, how good."
+)
+@click.option(
     "--max-rejects",
     metavar="N|P%",
     callback=reject_limit,
@@ -100,6 +105,7 @@ def score(
     coverage: float,
     rejects: Path | None,
     summary: Path | None,
+    report: Path | None,
     max_rejects: tuple[float, bool],
     resume: bool,
     overwrite: bool,
@@ -133,17 +139,21 @@ def score(
         overwrite=overwrite,
         chunk_rows=chunk_rows,
     )
+    if report is not None:
+        require_report(report, job)
     with _stoppable(context):
-        found = _scored(job, pack_folder(pack, tracking_uri))
+        found, loaded = _scored(job, pack_folder(pack, tracking_uri))
     click.echo(str(found))
     for path in job.targets:
         click.echo(f"Written: {path}")
+    if report is not None:
+        _reported(report, job, loaded, found)
     limit, share = max_rejects
     if found.rejected > (found.rows * limit / 100 if share else limit):
         context.exit(TOO_MANY_REJECTS)
 
 
-def _scored(job: Job, folder: Path) -> Summary:
+def _scored(job: Job, folder: Path) -> tuple[Summary, Pack]:
     from commands.score_progress import shown
     from features.mapping import MappingError
     from model.pack import Refused, load_pack
@@ -152,7 +162,8 @@ def _scored(job: Job, folder: Path) -> Summary:
 
     try:
         with shown() as progress:
-            return run(job, load_pack(folder), progress)
+            pack = load_pack(folder)
+            return run(job, pack, progress), pack
     except Refused as error:
         raise Fault(f"{folder}: {error}") from error
     except (ScoringFault, MappingError) as error:
@@ -160,6 +171,21 @@ def _scored(job: Job, folder: Path) -> Summary:
     except Exception as error:
         click.echo(f"Error: {_place(error)}; nothing is written in the place of a result, {GOES_ON}", err=True)
         raise click.exceptions.Exit(FAILED) from error
+
+
+def _reported(path: Path, job: Job, pack: Pack, summary: Summary) -> None:
+    """Write the page. Whatever goes wrong, the answers are in their place."""
+    from scoring.fault import ScoringFault
+
+    try:
+        write_report(path, job, pack, summary)
+    except ScoringFault as error:
+        raise Fault(f"{error}; there is no report, but the answers are in place") from error
+    except Exception as error:
+        words = error.strerror if isinstance(error, OSError) and error.strerror else _place(error)
+        click.echo(f"Error: {path}: no report ({words}), but the answers are in place", err=True)
+        raise click.exceptions.Exit(FAILED) from error
+    click.echo(f"Written: {path}")
 
 
 def _place(error: Exception) -> str:

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-import io
-import re
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from textwrap import fill
-
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from training.paired import Difference
 from training.plots import INK
 from training.report.accuracy import Calibration
+from training.report.drawing import ACCENT, QUIET, SOFT, Drawing, drawing, figure_of, style
 from training.report.feature_effects import Effect, Importance
 from training.report.report import Report
 from training.report.wording import unit_words
 from training.worth import Worth
 
-ACCENT, SOFT, QUIET = "#1f5f8b", "#c9dcea", "#8a939c"
 MOST_BARS = 15
 LONGEST_LINE = 30  # of a label, in characters
-_OUTSIDE = re.compile(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>", re.DOTALL)
-_NAMESPACE = re.compile(r' xmlns(:\w+)?="[^"]*"')
-_SIZE = re.compile(r'(<svg[^>]*?) width="[^"]*"| height="[^"]*pt"')
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """A figure as an SVG element, and what it shows in words, for who cannot see it."""
-
-    svg: str
-    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +30,18 @@ class Drawings:
 
 def drawings(report: Report) -> Drawings:
     """Draw the figures of a report."""
-    with _style("tregcast"):
+    with style("tregcast"):
         return Drawings(
-            calibration=_calibration(report.calibration, report.card.coverage),
+            calibration=calibration(report.calibration, report.card.coverage),
             importance=_importance(report.importance[:MOST_BARS]),
             effects=tuple(_effect(effect, f"effect{number}") for number, effect in enumerate(report.effects)),
             worth=() if report.worth is None else _worth(report.worth),
         )
 
 
-def _calibration(found: Calibration, coverage: float) -> Drawing:
-    figure, axes = _figure(6.0, 4.4)
+def calibration(found: Calibration, coverage: float) -> Drawing:
+    """Observed against predicted by tenth, with the mean prediction interval. Called within a `style`."""
+    figure, axes = figure_of(6.0, 4.4)
     known = found.tenths
     x = [tenth.predicted for tenth in known]
     lower, upper = ([tenth.interval[end] for tenth in known] for end in (0, 1))
@@ -78,24 +61,24 @@ def _calibration(found: Calibration, coverage: float) -> Drawing:
     axes.set_xlabel("predicted rate (points/month)")
     axes.set_ylabel("observed rate (points/month)")
     axes.legend(frameon=False, fontsize=9, loc="upper left")
-    return _drawing(
+    return drawing(
         figure, "calibration", "Mean observed against mean predicted rate, by tenth of the predicted rate"
     )
 
 
 def _importance(found: tuple[Importance, ...]) -> Drawing:
-    figure, axes = _figure(5.6, 0.36 * len(found) + 0.8)
+    figure, axes = figure_of(5.6, 0.36 * len(found) + 0.8)
     axes.barh(range(len(found)), [100 * each.share for each in found], color=ACCENT, height=0.65)
     axes.set_yticks(range(len(found)), [fill(each.label, LONGEST_LINE) for each in found])
     axes.invert_yaxis()
     axes.margins(y=0.01)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("share of all contributions (%)")
-    return _drawing(figure, "importance", "Share of all contributions, by feature")
+    return drawing(figure, "importance", "Share of all contributions, by feature")
 
 
 def _effect(effect: Effect, name: str) -> Drawing:
-    figure, axes = _figure(3.6, 2.8)
+    figure, axes = figure_of(3.6, 2.8)
     x = [point.value for point in effect.points]
     line = "-" if len(x) > 2 else ""
     for point in effect.points:
@@ -111,14 +94,14 @@ def _effect(effect: Effect, name: str) -> Drawing:
         axes.set_xlabel(unit_words(effect.unit))
     axes.locator_params(axis="y", nbins=5)
     axes.set_ylabel("contribution (points/month)")
-    return _drawing(figure, name, f"Contribution against {effect.label}")
+    return drawing(figure, name, f"Contribution against {effect.label}")
 
 
 def _worth(found: Worth) -> tuple[Drawing, ...]:
     """How RMSE and interval width change when a marker joins those above it, and when it joins all others."""
     drawn = []
     for name, label in (("rmse", "RMSE (points/month)"), ("width", "interval width (%)")):
-        figure, axes = _figure(6.0, 0.42 * len(found.ladder) + 1.2)
+        figure, axes = figure_of(6.0, 0.42 * len(found.ladder) + 1.2)
         for offset, sign, colour, joining, rows in (
             (-0.13, "o", ACCENT, "those above it", found.ladder),
             (0.13, "s", QUIET, "all others", found.left_out),
@@ -134,45 +117,9 @@ def _worth(found: Worth) -> tuple[Drawing, ...]:
         axes.set_xlabel(f"change of {label}; left of 0 is better")
         if found.ladder:
             figure.legend(loc="outside upper left", frameon=False, fontsize=9, ncols=2)
-        drawn.append(_drawing(figure, f"worth-{name}", f"Change of {label} by marker, with 95% intervals"))
+        drawn.append(drawing(figure, f"worth-{name}", f"Change of {label} by marker, with 95% intervals"))
     return tuple(drawn) if found.ladder else ()
 
 
 def _hundredfold(share: Difference) -> Difference:
     return Difference(100.0 * share.estimate, 100.0 * share.lower, 100.0 * share.upper)
-
-
-def _style(salt: str) -> AbstractContextManager[None]:
-    """Text stays text, and a $ in a name is a $; ids come from the salt, not from chance."""
-    return mpl.rc_context(
-        {
-            "svg.fonttype": "none",
-            "svg.hashsalt": salt,
-            "text.parse_math": False,
-            "font.size": 10,
-            "axes.edgecolor": QUIET,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.labelcolor": INK,
-            "text.color": INK,
-            "xtick.color": INK,
-            "ytick.color": INK,
-        }
-    )
-
-
-def _figure(width: float, height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots()
-
-
-def _drawing(figure: Figure, name: str, words: str) -> Drawing:
-    """The figure as one SVG element, the same bytes each time; its ids begin with a name of its own."""
-    file = io.StringIO()
-    with _style(name):
-        figure.savefig(file, format="svg", metadata={"Date": None}, transparent=True)
-    svg = _OUTSIDE.sub("", file.getvalue())
-    svg = _SIZE.sub(r"\1", _NAMESPACE.sub("", svg, count=2), count=2)
-    svg = re.sub(r'\bid="', f'id="{name}-', svg)
-    svg = svg.replace("url(#", f"url(#{name}-").replace('xlink:href="#', f'href="#{name}-')
-    return Drawing(svg.strip(), words)

@@ -16,10 +16,11 @@ from model.answer import Answer, Prediction
 from model.predictor import BAND_LIMITS, BANDS
 from training.evaluation import MODEL
 from training.paired import LEVEL
+from training.report.drawing import Drawing
 from training.report.markers import Marker
 from training.report.report import Report
 from training.report.report_document import Document
-from training.report.report_figures import MOST_BARS, Drawing, drawings
+from training.report.report_figures import MOST_BARS, drawings
 from training.report.tripod import Answer as Item
 from training.report.wording import changed, estimated, unit_words
 from training.report.worked_examples import Worked
