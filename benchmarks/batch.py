@@ -60,7 +60,7 @@ OURS = """
 import sys, time, json
 from pathlib import Path
 from model.pack import load_pack
-from scoring.run import Job, run
+from scoring.runs.run import Job, run
 pack, path, out, explain = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
 pack = load_pack(pack)
 began = time.perf_counter()

@@ -20,7 +20,7 @@ from commands.score_report import require_report, write_report
 
 if TYPE_CHECKING:
     from model.pack import Pack
-    from scoring.run import Job
+    from scoring.runs.run import Job
     from scoring.summary import Summary
 
 TOO_MANY_REJECTS = 3
@@ -122,7 +122,7 @@ def score(
     Exit code: 0; 3 more rejects than --max-rejects; 2 the input, the mapping or the disk must be mended; 130 or 143
     stopped by Ctrl-C or SIGTERM; 1 any other failure. See docs/batch.md.
     """
-    from scoring.run import Job
+    from scoring.runs.run import Job
 
     job = Job(
         input=source,
@@ -158,7 +158,7 @@ def _scored(job: Job, folder: Path) -> tuple[Summary, Pack]:
     from features.mapping import MappingError
     from model.pack import Refused, load_pack
     from scoring.fault import ScoringFault
-    from scoring.run import run
+    from scoring.runs.run import run
 
     try:
         with shown() as progress:

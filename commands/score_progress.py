@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from scoring.progress import Progress, Step
+    from scoring.runs.progress import Progress, Step
 
 EVERY = 5.0  # seconds between two lines
 OFTEN = 0.2  # seconds between two pictures of the bar
@@ -50,7 +50,7 @@ class Telling:
 def picture(step: Step, first: Step, seconds: float, *, bar: bool) -> str:
     """A step in one line: the share, rows, rows a second and the time left, as it went since the first.
 
-    >>> from scoring.progress import Step
+    >>> from scoring.runs.progress import Step
     >>> picture(Step("scoring", 0.5, 3000), Step("scoring", 0.25, 1000), 10.0, bar=False)
     'scoring  50 %, 3,000 rows, 200 rows/s, 0:00:20 left'
     """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from scoring.report.afterwards import Afterwards, Outcome
     from scoring.report.chosen import Chosen
     from scoring.report.figures import Judged, Later, Picture, Spread
-    from scoring.run import Job
+    from scoring.runs.run import Job
     from scoring.summary import Summary
     from training.report.accuracy import Estimate
 
@@ -82,9 +82,9 @@ def _came(
 ) -> tuple[Chosen | None, Afterwards | None]:
     """Whose visits are looked at, and what came after them."""
     from scoring.fault import InputFault
-    from scoring.plan import digest_of
     from scoring.report.afterwards import afterwards
     from scoring.report.chosen import chosen
+    from scoring.runs.plan import digest_of
     from scoring.sources.opening import open_source
 
     source = open_source(job.input, mapping)

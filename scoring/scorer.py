@@ -19,16 +19,16 @@ from scoring.chunk import Chunk, RecordChunk, TableChunk
 from scoring.columns import answer_schema, reject_schema
 from scoring.compiled.applicability import CompiledApplicability
 from scoring.compiled.fitted import compiled
-from scoring.lines import Parsed, parse_line
-from scoring.mapped import mapped_columns, mapped_rows
-from scoring.numbers import Numbers
-from scoring.one_by_one import understand_rows
-from scoring.ordinary import Ordinary
-from scoring.records import is_plain
-from scoring.sample import require_same, require_same_numbers, sampled
+from scoring.rows.lines import Parsed, parse_line
+from scoring.rows.mapped import mapped_columns, mapped_rows
+from scoring.rows.numbers import Numbers
+from scoring.rows.one_by_one import understand_rows
+from scoring.rows.ordinary import Ordinary
+from scoring.rows.records import is_plain
+from scoring.rows.sample import require_same, require_same_numbers, sampled
+from scoring.rows.understood import Understood
 from scoring.scored import Scored
 from scoring.settings import ScoreSettings
-from scoring.understood import Understood
 
 
 @dataclass(frozen=True, eq=False)

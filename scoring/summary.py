@@ -15,7 +15,7 @@ from model.answer import PackRef
 from model.distribution import band_of
 from model.predictor import BANDS
 from scoring.columns import CODES, NUMBERS, OUTCOME, REASONS
-from scoring.plan import Plan
+from scoring.runs.plan import Plan
 
 ABSTAINED, REJECTED = "abstained", "rejected"
 

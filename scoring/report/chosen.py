@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from scoring.identity import Hashes, hashes, joined, nobody
+from scoring.runs.identity import Hashes, hashes, joined, nobody
 from scoring.sources.piece import Source
 
 MOST_PATIENTS, MOST_ROWS = 10_000, 200_000

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from scoring.parts import sync_folder
+from scoring.runs.parts import sync_folder
 
 
 def unfinished(target: Path) -> Path:

@@ -17,8 +17,8 @@ from benchmarks.batch_rows import write_rows
 from features.mapping import ColumnMapping
 from features.vocabulary import vocabulary
 from model.pack import load_pack
-from scoring.run import Job
-from scoring.run import run as run_here
+from scoring.runs.run import Job
+from scoring.runs.run import run as run_here
 from scoring.settings import ScoreSettings
 from scoring.spark.run import run as run_on_spark
 from tests.conftest import Trained

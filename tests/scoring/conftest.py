@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from model.pack import Pack
-from scoring.run import Job, run
+from scoring.runs.run import Job, run
 from scoring.summary import Summary
 from tests.service.conftest import other_pack_folder, pack, pack_folder
 

@@ -15,7 +15,7 @@ from features.measurement import parse_measurement
 from features.record import Measurement
 from features.table import absent, measurement
 from features.vocabulary import vocabulary
-from scoring.cells import identities, read_codes, read_days, read_numbers
+from scoring.rows.cells import identities, read_codes, read_days, read_numbers
 
 CRP = vocabulary().by_column["crp_mg_l"]
 TOTAL = vocabulary().by_column["alsfrs_r_total"]

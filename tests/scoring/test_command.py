@@ -142,7 +142,7 @@ def test_a_pack_that_fails_is_told_without_values(
     visits_file: Path, tmp_path: Path, ran, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A failure that nobody foresaw: its kind and place are told, not its words, and the finished parts stay."""
-    from scoring.work_folder import WorkFolder
+    from scoring.runs.work_folder import WorkFolder
 
     def fails(*arguments: object) -> None:
         raise RuntimeError("secret")

@@ -13,16 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring import cutting
 from scoring.chunk import RecordChunk, TableChunk
-from scoring.cutting import cut
 from scoring.fault import ScoringFault
-from scoring.merge import in_order
-from scoring.parts import ANSWERS, Parts
+from scoring.runs import cutting
+from scoring.runs.cutting import cut
+from scoring.runs.merge import in_order
+from scoring.runs.parts import ANSWERS, Parts
+from scoring.runs.spill import Spill
+from scoring.runs.survey import survey
 from scoring.scored import Scored
 from scoring.sources.piece import Piece, Ragged
-from scoring.spill import Spill
-from scoring.survey import survey
 
 NAMES = st.lists(st.sampled_from(["a", "b", "c", "", " ", None]), max_size=40)
 

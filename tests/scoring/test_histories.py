@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from features.derive import CHANGE, derive
 from features.record import Measurement, PatientRecord, Visit
-from scoring.patients import Patients
-from scoring.slopes import changes
+from scoring.rows.patients import Patients
+from scoring.rows.slopes import changes
 
 SIZES = st.lists(st.integers(1, 6), min_size=1, max_size=6)
 

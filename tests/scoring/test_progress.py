@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from commands.score_progress import Telling
-from scoring.progress import Step
+from scoring.runs.progress import Step
 from tests.scoring.command import AS_OF, KNOWN, ROOT, command, done, files_of
 
 

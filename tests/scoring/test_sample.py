@@ -7,11 +7,11 @@ import pytest
 
 from features.problem import Problem
 from model.predictor import Predictor
-from scoring.numbers import Numbers
-from scoring.rules import ABSTENTIONS, CAUTIONS
-from scoring.sample import Disagreement, require_same, require_same_numbers, sampled
+from scoring.rows.numbers import Numbers
+from scoring.rows.rules import ABSTENTIONS, CAUTIONS
+from scoring.rows.sample import Disagreement, require_same, require_same_numbers, sampled
+from scoring.rows.understood import Understood
 from scoring.settings import ScoreSettings
-from scoring.understood import Understood
 from service.metrics import codes
 from tests.scoring.test_scorer import TODAY
 

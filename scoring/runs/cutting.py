@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from scoring.chunk import Chunk, RecordChunk, TableChunk
 from scoring.fault import InputFault
-from scoring.identity import joined, starts
+from scoring.runs.identity import joined, starts
+from scoring.runs.work import Work
 from scoring.sources.piece import Piece, Ragged, Source
-from scoring.work import Work
 
 CHUNK_ROWS = 16_384  # at least so many rows in a chunk, but for the last
 MOST_OF_ONE = 65_536  # rows of one patient; a record holds 400 visits

@@ -15,16 +15,16 @@ import pyarrow as pa
 
 from scoring.chunk import Chunk
 from scoring.columns import ROW
-from scoring.cutting import cut
-from scoring.parts import BATCH
-from scoring.plan import Course
-from scoring.progress import Progress, Step
+from scoring.runs.cutting import cut
+from scoring.runs.parts import BATCH
+from scoring.runs.plan import Course
+from scoring.runs.progress import Progress, Step
+from scoring.runs.spill import Spill
+from scoring.runs.work import Work
+from scoring.runs.work_folder import SHARED_OUT, WorkFolder
 from scoring.scored import Scored
 from scoring.scorer import Scorer
 from scoring.sources.piece import Ragged, Source
-from scoring.spill import Spill
-from scoring.work import Work
-from scoring.work_folder import SHARED_OUT, WorkFolder
 
 SCORING = "scoring"
 WAITING = 1  # chunks that are read while all threads are at work

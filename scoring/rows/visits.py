@@ -14,8 +14,8 @@ from features.parse import MOST_VISITS
 from features.table import AGE, COMPARATOR, DATE, DELAY, ONSET, PATIENT, TIME
 from features.units import DAYS_PER_MONTH
 from features.vocabulary import Quantity, vocabulary
-from scoring.cells import Codes, Column, Numbers, identities, read_codes, read_days, read_numbers
-from scoring.patients import Patients
+from scoring.rows.cells import Codes, Column, Numbers, identities, read_codes, read_days, read_numbers
+from scoring.rows.patients import Patients
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

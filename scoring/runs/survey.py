@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scoring.identity import Hashes, hashes, joined, nobody, starts
+from scoring.runs.identity import Hashes, hashes, joined, nobody, starts
 from scoring.sources.piece import Source
 
 MOST_RUNS = 20_000_000  # of equal identifiers that are remembered: 160 MB

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.numbers import Numbers
-from scoring.understood import Understood
+from scoring.rows.numbers import Numbers
+from scoring.rows.understood import Understood
 
 Mask = NDArray[np.bool_]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from scoring.fault import ScoringFault
-from scoring.parts import Parts, sync_folder
-from scoring.plan import Course, Plan, read_plan, write_plan
+from scoring.runs.parts import Parts, sync_folder
+from scoring.runs.plan import Course, Plan, read_plan, write_plan
 
 LOCK, PLAN, SHARED_OUT, PLACING = "lock", "plan.json", "shared-out", "placing"
 

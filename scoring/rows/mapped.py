@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from features.mapping import ColumnMapping, apply_mapping
 from features.table import Row
-from scoring.cells import Column
+from scoring.rows.cells import Column
 
 
 def mapped_columns(table: pa.Table, mapping: ColumnMapping) -> dict[str, Column]:

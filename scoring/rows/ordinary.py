@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from features.record import PatientRecord
 from model.distribution import PredictiveDistribution
 from model.predictor import Predictor
-from scoring.cells import Column
-from scoring.design import Reading, design_rows, last_readings
-from scoring.records import visits_of
-from scoring.rules import Cases, Unlike, said_of
-from scoring.understood import Understood
-from scoring.visits import Visits, read_visits
+from scoring.rows.cells import Column
+from scoring.rows.design import Reading, design_rows, last_readings
+from scoring.rows.records import visits_of
+from scoring.rows.rules import Cases, Unlike, said_of
+from scoring.rows.understood import Understood
+from scoring.rows.visits import Visits, read_visits
 
 Integers = NDArray[np.int64]
 
@@ -44,7 +44,7 @@ class Ordinary:
     def of_table(
         cls, predictor: Predictor, columns: Mapping[str, Column], units: Mapping[str, str], count: int, today: date
     ) -> Ordinary:
-        """Each row of a table as an index visit: see `scoring.visits.read_visits`."""
+        """Each row of a table as an index visit: see `scoring.rows.visits.read_visits`."""
         visits = read_visits(columns, units, count, today)
         rows = np.flatnonzero(~visits.odd)
         return cls._of(predictor, visits, rows, visits.patients.order[rows])
@@ -53,7 +53,7 @@ class Ordinary:
     def of_records(
         cls, predictor: Predictor, records: Sequence[PatientRecord], positions: Sequence[int]
     ) -> Ordinary:
-        """The last visit of each record: see `scoring.records.visits_of`."""
+        """The last visit of each record: see `scoring.rows.records.visits_of`."""
         visits = visits_of(records)
         last = np.append(visits.patients.starts[1:], len(visits.month)) - 1
         return cls._of(predictor, visits, last[: len(records)], np.array(positions, np.int64))

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from scoring.columns import ROW
-from scoring.parts import Parts
+from scoring.runs.parts import Parts
 
 
 def in_order(parts: Parts, count: int, kind: str, *, interleaved: bool) -> Iterator[pa.RecordBatch]:

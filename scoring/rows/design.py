@@ -12,8 +12,8 @@ from features.derive import AGE_DECIMALS, SCALE_MAXIMUM
 from features.feature import Feature
 from features.matrix import DesignMatrix
 from features.vocabulary import vocabulary
-from scoring.slopes import changes
-from scoring.visits import Visits
+from scoring.rows.slopes import changes
+from scoring.rows.visits import Visits
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -25,8 +25,8 @@ from model.cautions import (
     taken,
 )
 from model.predictor import Predictor
-from scoring.design import Reading
-from scoring.visits import Visits
+from scoring.rows.design import Reading
+from scoring.rows.visits import Visits
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]

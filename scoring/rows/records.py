@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from features.derive import comparable, qualified
 from features.record import PatientRecord
 from features.vocabulary import vocabulary
-from scoring.cells import Numbers
-from scoring.patients import Patients
-from scoring.visits import RILUZOLE, Visits, complete
+from scoring.rows.cells import Numbers
+from scoring.rows.patients import Patients
+from scoring.rows.visits import RILUZOLE, Visits, complete
 
 Floats = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from datetime import date
 
 from features.table import Row, patients
 from model.predictor import Predictor
-from scoring.understood import Understood
+from scoring.rows.understood import Understood
 
 
 def understand_rows(

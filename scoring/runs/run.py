@@ -11,23 +11,23 @@ from pathlib import Path
 from features.mapping import ColumnMapping, read_mapping
 from model.pack import Pack
 from scoring.columns import Explain
-from scoring.cutting import CHUNK_ROWS
 from scoring.fault import InputFault, ScoringFault, writing_fault
-from scoring.filling import Filling
-from scoring.merge import in_order
-from scoring.parts import ANSWERS, REJECTS
-from scoring.plan import Course, Plan, differences, digest_of
-from scoring.progress import Progress, Step, silent
 from scoring.results.placed import place, unfinished, written
 from scoring.results.tables import kind_of, write_table
+from scoring.runs.cutting import CHUNK_ROWS
+from scoring.runs.filling import Filling
+from scoring.runs.merge import in_order
+from scoring.runs.parts import ANSWERS, REJECTS
+from scoring.runs.plan import Course, Plan, differences, digest_of
+from scoring.runs.progress import Progress, Step, silent
+from scoring.runs.spill import Spill
+from scoring.runs.survey import survey
+from scoring.runs.work_folder import PLACING, WorkFolder
 from scoring.scorer import Scorer
 from scoring.settings import ScoreSettings
 from scoring.sources.opening import open_source
 from scoring.sources.piece import Source
-from scoring.spill import Spill
 from scoring.summary import Summary, Tally
-from scoring.survey import survey
-from scoring.work_folder import PLACING, WorkFolder
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from scoring.chunk import TableChunk
-from scoring.cutting import MOST_OF_ONE
 from scoring.fault import InputFault
-from scoring.identity import hashes, joined, nobody
-from scoring.parts import sync_file
+from scoring.runs.cutting import MOST_OF_ONE
+from scoring.runs.identity import hashes, joined, nobody
+from scoring.runs.parts import sync_file
 from scoring.sources.piece import Piece, Ragged, Source
 
 MOST_FILES = 256  # open at once

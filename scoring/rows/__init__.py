@@ -1,0 +1,1 @@
+"""From the cells of a chunk to what is said of each of its rows."""
