@@ -13,7 +13,7 @@ import pytest
 
 from tests.proof.scale import scaled
 from tests.scoring.conftest import Score
-from tests.scoring.planted import FAULTS, Fault
+from tests.scoring.runs.planted import FAULTS, Fault
 
 ROWS, PLANTED = scaled(100_000), scaled(1000, least=2 * len(FAULTS))
 EXTRA = ("onset_date", "visit_date", "crp_mg_l_comparator")

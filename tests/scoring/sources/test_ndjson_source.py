@@ -9,7 +9,7 @@ import pytest
 
 from features.mapping import ColumnMapping, Source
 from scoring.fault import ScoringFault
-from scoring.rows.one_by_one import LONGEST_LINE
+from scoring.rows.lines import LONGEST_LINE
 from scoring.sources import ndjson_file
 from scoring.sources.ndjson_file import NdjsonFile
 from scoring.sources.opening import open_source
