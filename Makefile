@@ -7,10 +7,10 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := True
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo proact test fast lint bench bento serve mlflow-ui lock clean
+.PHONY: help setup demo proact test fast lint bench bench-batch bento serve mlflow-ui lock clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make the environment in .venv (the others do it when it is missing or out of date)
 
@@ -46,6 +46,9 @@ bench: $(READY) ## the service beside a bare frame and BentoML's own endpoint, f
 	@$(BIN)/python benchmarks/one_record.py $(PACK)
 	@$(BIN)/python benchmarks/serving.py $(PACK)
 
+bench-batch: $(READY) ## scoring a file beside reading it and the raw booster call: make bench-batch PACK=folder
+	@$(BIN)/python benchmarks/batch.py $(PACK)
+
 serve: $(READY) ## serve the champion on 127.0.0.1:3000, with a page of the API on 127.0.0.1:3001
 	@$(BIN)/tregcast serve
 
@@ -63,6 +66,9 @@ lock: $(READY) ## resolve requirements.lock anew: versions and hashes, no addres
 	@$(BIN)/uv pip compile pyproject.toml --extra access --extra otlp --extra postgres --universal --python-version 3.11 --generate-hashes \
 		--constraint requirements.lock \
 		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet -o deploy/requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --extra batch --universal --python-version 3.11 --generate-hashes \
+		--constraint requirements.lock \
+		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet -o deploy/batch-requirements.lock
 
 clean: ## remove the environment, caches and the local tracking store
 	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
