@@ -164,7 +164,9 @@ def _scored(job: Job, folder: Path) -> tuple[Summary, Pack]:
         with shown() as progress:
             pack = load_pack(folder)
             return run(job, pack, progress), pack
-    except (ScoringFault, MappingError, Refused) as error:
+    except Refused as error:
+        raise Fault(f"{folder}: {error}") from error
+    except (ScoringFault, MappingError) as error:
         raise Fault(str(error)) from error
     except Exception as error:
         click.echo(f"Error: {_place(error)}; nothing is written in the place of a result, {GOES_ON}", err=True)

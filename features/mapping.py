@@ -61,6 +61,16 @@ class ColumnMapping:
         """The unit of each column that is not in its canonical one."""
         return {column: source.unit for column, source in self.sources.items() if source.unit is not None}
 
+    def header_of(self, column: str) -> str | None:
+        """Which header of the file holds a column that is taken as it is; None if the mapping leaves it out.
+
+        >>> ColumnMapping(sources={"patient_id": Source(("ID",))}).header_of("patient_id")
+        'ID'
+        """
+        if not self.sources:
+            return column
+        return self.sources[column].headers[0] if column in self.sources else None
+
 
 def read_mapping(path: Path) -> ColumnMapping:
     """Read a mapping file.

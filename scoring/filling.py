@@ -16,6 +16,7 @@ import pyarrow as pa
 from scoring.chunk import Chunk
 from scoring.columns import ROW
 from scoring.cutting import cut
+from scoring.parts import BATCH
 from scoring.plan import Course
 from scoring.progress import Progress, Step
 from scoring.scored import Scored
@@ -27,6 +28,7 @@ from scoring.work_folder import SHARED_OUT, WorkFolder
 
 SCORING = "scoring"
 WAITING = 1  # chunks that are read while all threads are at work
+MERGED = 65_536  # rows of all parts that are read back at a time, where they are merged
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +113,7 @@ class Filling:
         return rows, parts
 
     def _scored(self, chunk: Chunk | None) -> Scored:
-        """What becomes of a chunk. A sample of its rows is to be answered one by one here, too, and compared."""
+        """What becomes of a chunk, of whose rows the scorer answers a sample one by one, too, and compares."""
         if chunk is None or not len(chunk.rows):
             return Scored(self.scorer.answer_schema.empty_table(), self.scorer.reject_schema.empty_table())
         return self.scorer.score(chunk)
@@ -129,7 +131,8 @@ class Filling:
         if answers.num_rows + rejects.num_rows != count:
             told = answers.num_rows + rejects.num_rows
             raise ArithmeticError(f"part {number}: {count} rows in, but {told} answered, abstained or rejected")
-        self.folder.parts.write(number, Scored(answers, rejects))
+        batch = BATCH if self.course.together else max(1, MERGED // self.course.files)
+        self.folder.parts.write(number, Scored(answers, rejects), batch)
 
     @contextmanager
     def _pool(self) -> Iterator[Callable[[Callable[[], None], Callable[[], None]], None]]:

@@ -24,36 +24,39 @@ def in_order(parts: Parts, count: int, kind: str, *, interleaved: bool) -> Itera
         for number in range(count):
             yield from parts.read(number, kind)
         return
-    streams = [stream for number in range(count) if (stream := _Stream(parts.read(number, kind))).batch is not None]
-    while streams:
+    streams = [_Stream(parts.read(number, kind)) for number in range(count)]
+    while streams := [stream for stream in streams if stream.fill()]:
         upto = min(stream.last for stream in streams)  # all rows up to here are in what is held
         taken = pa.Table.from_batches([batch for stream in streams for batch in stream.take(upto)])
         rows = taken[ROW].to_numpy()
         yield from taken.take(pa.array(np.argsort(rows, kind="stable"))).combine_chunks().to_batches()
-        streams = [stream for stream in streams if stream.batch is not None]
 
 
 class _Stream:
-    """One part, of which a batch is held."""
+    """One part, of which a batch or two are held: so much that each step of the merge takes a batch of each."""
 
     def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
-        self._batches = batches
-        self.batch: pa.RecordBatch | None = None
-        self.last = 0
-        self._next()
+        self._batches = (batch for batch in batches if batch.num_rows)
+        self._held: list[pa.RecordBatch] = []
+
+    @property
+    def last(self) -> int:
+        """The number of the last row that is held."""
+        row: int = self._held[-1][ROW][-1].as_py()
+        return row
+
+    def fill(self) -> bool:
+        """Read on if only the rest of a batch is held; whether anything is."""
+        if len(self._held) < 2:
+            self._held += [batch for batch in [next(self._batches, None)] if batch is not None]
+        return bool(self._held)
 
     def take(self, upto: int) -> list[pa.RecordBatch]:
-        """Take away the held rows up to this number, which is not beyond `last`."""
-        if self.batch is None:
-            return []
-        end = int(np.searchsorted(self.batch[ROW].to_numpy(), upto, side="right"))
-        taken = self.batch.slice(0, end)
-        if end == self.batch.num_rows:
-            self._next()
-        else:
-            self.batch = self.batch.slice(end)
-        return [taken] if end else []
-
-    def _next(self) -> None:
-        self.batch = next((batch for batch in self._batches if batch.num_rows), None)
-        self.last = 0 if self.batch is None else self.batch[ROW][-1].as_py()
+        """Take away the held rows up to this number."""
+        taken, rest = [], []
+        for batch in self._held:
+            end = int(np.searchsorted(batch[ROW].to_numpy(), upto, side="right"))
+            taken += [batch.slice(0, end)] * bool(end)
+            rest += [batch.slice(end)] * (end < batch.num_rows)
+        self._held = rest
+        return taken

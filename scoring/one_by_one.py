@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from features.parse import parse_record, parse_reference
-from features.problem import Problem, Rejected
-from features.strict_json import loads
 from features.table import Row, patients
 from model.predictor import Predictor
 from scoring.understood import Understood
-
-LONGEST_LINE = 256 * 1024  # bytes, as the service takes for one record
 
 
 def understand_rows(
@@ -42,19 +37,3 @@ def understand_rows(
                 into.problems[positions[row]] = patient.problems
             else:
                 into.of_record(positions[row], patient.record.until(visit), predictor)
-
-
-def understand_line(predictor: Predictor, line: bytes, into: Understood, position: int, today: date) -> str | None:
-    """What is to be said of a line of NDJSON, a record as the service takes it; returns its reference."""
-    if len(line) > LONGEST_LINE:
-        rule, remedy = f"is longer than {LONGEST_LINE} bytes", "send the most recent visits"
-        into.problems[position] = (Problem("too_large", "record", None, rule, remedy),)
-        return None
-    reference = None
-    try:
-        value = loads(line)
-        reference = parse_reference(value)
-        into.of_record(position, parse_record(value, today=today), predictor)
-    except Rejected as rejected:
-        into.problems[position] = rejected.every
-    return reference

@@ -2,64 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.record import PatientRecord
 from model.distribution import PredictiveDistribution
 from model.predictor import Predictor
 from scoring.cells import Column
 from scoring.design import Reading, design_rows, last_readings
+from scoring.records import visits_of
 from scoring.rules import Cases, Unlike, said_of
 from scoring.understood import Understood
 from scoring.visits import Visits, read_visits
 
+Integers = NDArray[np.int64]
+
 
 @dataclass(frozen=True, eq=False)
 class Ordinary:
-    """The rows of a chunk, those that are odd among them; rows by patient and time."""
+    """Visits of a chunk by patient and time, those of odd patients among them, and which of them are answered.
+
+    Attributes:
+        visits: m of them.
+        readings: the last ones at each visit, by quantity.
+        design: (m, p) design rows.
+        rows: (k,) the visits that are index visits of ordinary rows.
+        positions: (k,) where those rows stand in the chunk.
+    """
 
     visits: Visits
     readings: Mapping[str, Reading]
-    design: NDArray[np.float64]  # (n, p)
+    design: NDArray[np.float64]
+    rows: Integers
+    positions: Integers
 
     @classmethod
-    def read(
+    def of_table(
         cls, predictor: Predictor, columns: Mapping[str, Column], units: Mapping[str, str], count: int, today: date
     ) -> Ordinary:
-        """See `scoring.visits.read_visits`."""
+        """Each row of a table as an index visit: see `scoring.visits.read_visits`."""
         visits = read_visits(columns, units, count, today)
+        rows = np.flatnonzero(~visits.odd)
+        return cls._of(predictor, visits, rows, visits.patients.order[rows])
+
+    @classmethod
+    def of_records(
+        cls, predictor: Predictor, records: Sequence[PatientRecord], positions: Sequence[int]
+    ) -> Ordinary:
+        """The last visit of each record: see `scoring.records.visits_of`."""
+        visits = visits_of(records)
+        last = np.append(visits.patients.starts[1:], len(visits.month)) - 1
+        return cls._of(predictor, visits, last[: len(records)], np.array(positions, np.int64))
+
+    @classmethod
+    def _of(cls, predictor: Predictor, visits: Visits, rows: Integers, positions: Integers) -> Ordinary:
         readings = last_readings(visits)
-        return cls(visits, readings, design_rows(visits, readings, predictor.matrix))
+        return cls(visits, readings, design_rows(visits, readings, predictor.matrix), rows, positions)
 
-    @property
-    def odd(self) -> NDArray[np.int64]:
-        """Positions in the chunk of the rows that the parser must read, ascending."""
-        return np.sort(self.visits.patients.order[self.visits.odd])
-
-    def patients_of(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Positions in the chunk of all rows of the patients of these rows, ascending."""
+    def patients_of(self, positions: Integers) -> Integers:
+        """Positions in the chunk of all ordinary rows of the patients of these rows, ascending."""
         chosen = np.zeros(len(self.visits.month), np.bool_)
-        chosen[positions] = True
-        there = self.visits.patients.order
-        return np.sort(there[self.visits.patients.any(chosen[there])])
+        chosen[self.rows[np.isin(self.positions, positions)]] = True
+        return np.sort(self.positions[self.visits.patients.any(chosen)[self.rows]])
 
     def place(self, into: Understood) -> None:
-        """Put months and design rows where their rows stand in the chunk; odd rows are left."""
-        plain = ~self.visits.odd
-        there = self.visits.patients.order[plain]
-        into.month[there], into.design[there] = self.visits.month[plain], self.design[plain]
+        """Put months and design rows where their rows stand in the chunk."""
+        into.month[self.positions], into.design[self.positions] = (
+            self.visits.month[self.rows],
+            self.design[self.rows],
+        )
 
     def judge(
         self, predictor: Predictor, distribution: PredictiveDistribution, unlike: Unlike, into: Understood
     ) -> None:
-        """Put codes where their rows stand in the chunk, given the distributions of its rows; odd rows are left."""
-        there = self.visits.patients.order
-        possible, situation = distribution.possible[there], distribution.which[there]
+        """Put codes where their rows stand in the chunk, given the distributions of the chunk's rows."""
+        possible = np.ones(len(self.visits.month), np.bool_)
+        situation = np.zeros(len(self.visits.month), np.int64)
+        possible[self.rows] = distribution.possible[self.positions]
+        situation[self.rows] = distribution.which[self.positions]
         cases = Cases(self.visits, self.readings, self.design, predictor, situation, possible, unlike)
         codes, abstained = said_of(cases)
-        plain = ~self.visits.odd
-        into.codes[there[plain]], into.abstained[there[plain]] = codes[plain], abstained[plain]
+        into.codes[self.positions], into.abstained[self.positions] = codes[self.rows], abstained[self.rows]

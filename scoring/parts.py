@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from scoring.scored import Scored
 
-BATCH = 2048  # rows that are read back at a time, of each part where many are merged
+BATCH = 8192  # rows that are read back at a time
 ANSWERS, REJECTS = "answers", "rejects"
 
 
@@ -33,10 +33,10 @@ class Parts:
         """Whether a part is there. Its answers are written last."""
         return self.path(number, ANSWERS).exists()
 
-    def write(self, number: int, scored: Scored) -> None:
-        """Write a part, so that it outlives the machine's power."""
-        self._write(self.path(number, REJECTS), scored.rejects)
-        self._write(self.path(number, ANSWERS), scored.answers)
+    def write(self, number: int, scored: Scored, batch: int = BATCH) -> None:
+        """Write a part, so that it outlives the machine's power; ``batch`` rows are read back at a time."""
+        self._write(self.path(number, REJECTS), scored.rejects, batch)
+        self._write(self.path(number, ANSWERS), scored.answers, batch)
         sync_folder(self.folder)
 
     def read(self, number: int, kind: str) -> Iterator[pa.RecordBatch]:
@@ -46,11 +46,11 @@ class Parts:
                 yield reader.get_batch(at)
 
     @staticmethod
-    def _write(path: Path, table: pa.Table) -> None:
+    def _write(path: Path, table: pa.Table, batch: int) -> None:
         unfinished = path.with_suffix(".unfinished")
         with unfinished.open("wb") as file:
             with pa.ipc.new_file(file, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
-                writer.write_table(table, max_chunksize=BATCH)
+                writer.write_table(table, max_chunksize=batch)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)

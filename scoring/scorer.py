@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,18 +10,21 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.mapping import ColumnMapping, apply_mapping
-from features.table import PATIENT, Row
+from features.mapping import ColumnMapping
+from features.record import PatientRecord
+from features.table import PATIENT
 from model.fitted import FittedModel
 from model.predictor import Predictor
-from scoring.cells import Column
 from scoring.chunk import Chunk, RecordChunk, TableChunk
 from scoring.columns import answer_schema, reject_schema
 from scoring.compiled.applicability import CompiledApplicability
 from scoring.compiled.fitted import compiled
+from scoring.lines import Parsed, parse_line
+from scoring.mapped import mapped_columns, mapped_rows
 from scoring.numbers import Numbers
-from scoring.one_by_one import understand_line, understand_rows
+from scoring.one_by_one import understand_rows
 from scoring.ordinary import Ordinary
+from scoring.records import is_plain
 from scoring.sample import require_same, require_same_numbers, sampled
 from scoring.scored import Scored
 from scoring.settings import ScoreSettings
@@ -54,21 +58,22 @@ class Scorer:
         return reject_schema(self.identity)
 
     def score(self, chunk: Chunk) -> Scored:
-        """The answers and the rejects of a chunk, each in the order of the rows' numbers."""
+        """The answers and the rejects of a chunk, each in the order of the rows' numbers.
+
+        Raises:
+            Disagreement: a row of the sample came out differently when it was answered alone.
+            ArithmeticError: the model gave a number that is not finite.
+        """
         found = Understood.nothing_yet(len(chunk.rows), len(self.predictor.matrix.columns))
-        if isinstance(chunk, RecordChunk):
-            identities = pa.array(self._read_lines(chunk, found), self.identity)
-            numbers = Numbers.of(self._fitted, found.design, self.settings)
+        lines = self._parsed(chunk) if isinstance(chunk, RecordChunk) else []
+        if isinstance(chunk, TableChunk):
+            identities, ordinary = self._identities(chunk), self._read_table(chunk, found)
         else:
-            identities = self._identities(chunk)
-            ordinary = self._read_table(chunk, found)
-            numbers = Numbers.of(self._fitted, found.design, self.settings)
-            ordinary.judge(self.predictor, numbers.distribution, self._applicability.is_unlike, found)
-            self._compare(chunk, ordinary, found)
-        at = sampled(chunk.rows)
-        require_same_numbers(
-            at, chunk.rows, numbers, Numbers.of(self.predictor.fitted, found.design[at], self.settings)
-        )
+            identities = pa.array([reference for reference, _, _ in lines], self.identity)
+            ordinary = self._read_records(lines, found)
+        numbers = Numbers.of(self._fitted, found.design, self.settings)
+        ordinary.judge(self.predictor, numbers.distribution, self._applicability.is_unlike, found)
+        self._compare(chunk, lines, ordinary, found, numbers)
         return self._scored(chunk.rows, identities, found, numbers)
 
     @cached_property
@@ -79,15 +84,29 @@ class Scorer:
     def _applicability(self) -> CompiledApplicability:
         return CompiledApplicability(self.predictor.applicability)
 
-    def _read_lines(self, chunk: RecordChunk, into: Understood) -> list[str | None]:
-        today = self.settings.today
-        return [understand_line(self.predictor, line, into, at, today) for at, line in enumerate(chunk.lines)]
+    def _parsed(self, chunk: RecordChunk) -> list[Parsed]:
+        return [parse_line(line, self.settings.today) for line in chunk.lines]
+
+    def _read_records(self, lines: Sequence[Parsed], into: Understood) -> Ordinary:
+        plain: list[tuple[int, PatientRecord]] = []
+        for at, (_, record, problems) in enumerate(lines):
+            into.problems[at] = problems
+            if record is not None and is_plain(record):
+                plain.append((at, record))
+            elif record is not None:
+                into.of_record(at, record, self.predictor)
+        ordinary = Ordinary.of_records(self.predictor, [record for _, record in plain], [at for at, _ in plain])
+        ordinary.place(into)
+        return ordinary
 
     def _read_table(self, chunk: TableChunk, into: Understood) -> Ordinary:
         units, today = self.mapping.units, self.settings.today
-        ordinary = Ordinary.read(self.predictor, self._mapped(chunk.table), units, len(chunk.rows), today)
+        columns = mapped_columns(chunk.table, self.mapping)
+        ordinary = Ordinary.of_table(self.predictor, columns, units, len(chunk.rows), today)
         ordinary.place(into)
-        self._one_by_one(chunk, ordinary.odd, into)
+        odd = np.ones(len(chunk.rows), np.bool_)
+        odd[ordinary.positions] = False
+        self._one_by_one(chunk, np.flatnonzero(odd), into)
         return ordinary
 
     def _one_by_one(self, chunk: TableChunk, positions: NDArray[np.int64], into: Understood) -> None:
@@ -95,7 +114,7 @@ class Scorer:
         if len(positions):
             understand_rows(
                 self.predictor,
-                self._rows(chunk.table.take(pa.array(positions))),
+                mapped_rows(chunk.table.take(pa.array(positions)), self.mapping),
                 into,
                 positions=positions.tolist(),
                 numbers=chunk.rows[positions].tolist(),
@@ -103,37 +122,28 @@ class Scorer:
                 today=self.settings.today,
             )
 
-    def _compare(self, chunk: TableChunk, ordinary: Ordinary, found: Understood) -> None:
-        """Hold a sample of the ordinary rows to the single way."""
+    def _compare(
+        self, chunk: Chunk, lines: Sequence[Parsed], ordinary: Ordinary, found: Understood, numbers: Numbers
+    ) -> None:
+        """Hold a sample of the rows to what each is told alone."""
         at = sampled(chunk.rows)
         again = Understood.nothing_yet(*found.design.shape)
-        self._one_by_one(chunk, ordinary.patients_of(at), again)
-        require_same(at, chunk.rows, found, again)
-
-    def _mapped(self, table: pa.Table) -> dict[str, Column]:
-        """The columns by vocabulary column; only those that a mapping makes anew are lists."""
-        remade = {
-            header
-            for source in self.mapping.sources.values()
-            for header in source.headers
-            if source.values or source.flags or source.is_sum
-        }
-        cells = {name: table[name].to_pylist() if name in remade else table[name] for name in table.column_names}
-        columns, _ = apply_mapping(self.mapping, cells, refuse=False)
-        return columns
-
-    def _rows(self, table: pa.Table) -> list[Row]:
-        """Its rows, cells by vocabulary column."""
-        cells = {name: table[name].to_pylist() for name in table.column_names}
-        columns, _ = apply_mapping(self.mapping, cells, refuse=False)
-        if not columns:
-            return [{} for _ in range(table.num_rows)]
-        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        if isinstance(chunk, TableChunk):
+            same = at[np.isin(at, ordinary.positions)]
+            self._one_by_one(chunk, ordinary.patients_of(same), again)
+        else:
+            records = {place: lines[place][1] for place in at.tolist()}
+            same = np.array([place for place, record in records.items() if record is not None], np.int64)
+            for place, record in records.items():
+                if record is not None:
+                    again.of_record(place, record, self.predictor)
+        require_same(same, chunk.rows, found, again)
+        alone = Numbers.of(self.predictor.fitted, found.design[at], self.settings)
+        require_same_numbers(at, chunk.rows, numbers, alone)
 
     def _identities(self, chunk: TableChunk) -> pa.ChunkedArray | pa.Array:
-        source = self.mapping.sources.get(PATIENT)
-        header = PATIENT if source is None else source.headers[0]
-        if header not in chunk.table.column_names:
+        header = self.mapping.header_of(PATIENT)
+        if header is None or header not in chunk.table.column_names:
             return pa.nulls(len(chunk.rows), self.identity)
         return chunk.table[header]
 

@@ -74,7 +74,7 @@ class _Reader:
         month = self.months(patients, time.values[order], day.places[order], dated[order])
         measured = {name: found if patients.alone else found.take(order) for name, found in measured.items()}
         sent = {name: ~np.isnan(found.values) for name, found in measured.items()}
-        _complete(measured, self.count)
+        complete(measured, self.count)
         age, delay = self.age(patients, clock[order], month), self.delay(patients, month)
         categories = self.categories(patients)
         return Visits(patients, month, age, delay, categories, measured, sent, patients.any(self.odd))
@@ -204,7 +204,7 @@ def _computed(identity: Identity, measured: Mapping[str, Numbers]) -> tuple[Floa
         return np.asarray(identity.compute({part: measured[part].values for part in identity.parts})), known
 
 
-def _complete(measured: dict[str, Numbers], count: int) -> None:
+def complete(measured: dict[str, Numbers], count: int) -> None:
     """What was not measured, and follows exactly from others of the same visit."""
     for identity in COMPLETED:
         if not all(part in measured for part in identity.parts):

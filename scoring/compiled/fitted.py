@@ -14,7 +14,8 @@ from scoring.compiled.tables import CompiledTables
 def compiled(fitted: FittedModel) -> FittedModel:
     """The same model, many times as fast on many rows: every answer is the same to the last bit.
 
-    The first rows that it answers wait for the compiler (some seconds, once a machine: what was compiled is kept).
+    The first rows that it answers wait for the compiler: some ten seconds of a core, once a machine, and under one
+    second after that, because what was compiled is kept (`NUMBA_CACHE_DIR` says where).
 
     >>> import numpy as np
     >>> empty = TreeTables(1, 0, 2, *(np.zeros((0, 1), kind) for kind in ("i4", "f4", "?", "i4")),

@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 Words = NDArray[np.uint64]
 
 _ROUNDING = 2.0**-53
-_ROOM = 2.0
+_FEW = 16  # added to q, for what is lost whatever the size
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class CompiledRegression:
     How far solvers may differ: with a Cholesky or an LU factor of a positive definite C the solution b is wrong by
     some q u cond(C) |b| (Higham, Accuracy and Stability of Numerical Algorithms, 2002, theorems 9.4 and 10.4;
     u = 2**-53), and no pattern's block has a greater condition than the whole (Cauchy's interlacing). Twice that
-    is taken; what was measured is a hundredth of it, and the tests hold it to a tenth.
+    is taken, with q + 16; what was measured is a hundredth of it, and the tests hold it to a tenth.
 
     >>> from model.normal_scores import NormalScores, OutcomeScores
     >>> knots, two = (np.array([0.0, 1.0]), np.array([-1.0, 1.0])), np.arange(2)
@@ -61,4 +61,5 @@ class CompiledRegression:
         values = np.linalg.eigvalsh(self.copula.covariance)
         least, largest = float(values[0]), float(values[-1])
         condition = largest / least if least > 0.0 else np.inf
-        return Pivoting(_ROOM * len(self.copula.positions) * _ROUNDING * condition, largest, COEFFICIENT_UNIT)
+        relative = 2.0 * (len(self.copula.positions) + _FEW) * _ROUNDING * condition
+        return Pivoting(relative, largest, COEFFICIENT_UNIT)

@@ -21,6 +21,7 @@ from scoring.sources.text_file import opened, reading
 from scoring.sources.wanted import Wanted, wanted
 
 BLOCK = 4 * 2**20  # bytes that are parsed at a time; a row must fit in
+MOST_RAGGED = 100_000  # after each other: then it is the header that is wrong
 # What means that nothing was measured: as pandas reads it, and so as training does.
 NOTHING = (
     *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A"),
@@ -55,10 +56,11 @@ class CsvFile:
         """The rows of the used columns, or of one. Blank lines are no rows.
 
         Raises:
-            InputFault: it ends in the middle, a row is longer than a block, a text is not UTF-8.
+            InputFault: it ends in the middle, a row is longer than a block, a text is not UTF-8, no row has as many
+                fields as the header.
         """
         used = self.wanted.headers if only is None else (only,)
-        numbering = _Numbering()
+        numbering = _Numbering(self.path)
         with opened(self.path) as (file, share):
             read_header(self.path, file)
             watched = WatchedFile(file)
@@ -66,15 +68,15 @@ class CsvFile:
                 for batch in self._batches(watched, used, numbering):
                     table = pa.Table.from_batches([batch]).rename_columns(list(used))
                     rows = numbering.next_rows(table.num_rows)
-                    yield Piece(rows, table, numbering.before(rows), share())
-            except (pa.ArrowInvalid, pa.ArrowException) as error:
-                raise self._fault(error) from error
+                    yield Piece(rows, table, numbering.take(), share())
+            except pa.ArrowException as error:
+                raise numbering.stopped or self._fault(error) from error
         if watched.odd_quotes:
             line = unclosed_quote(self.path)
             if line is not None:
                 raise InputFault(f"{self.path}: line {line}: a quotation mark is not closed; close or remove it")
         if numbering.ragged:
-            yield Piece(np.empty(0, np.int64), self._nothing(used), numbering.before(None), 1.0)
+            yield Piece(np.empty(0, np.int64), self._nothing(used), numbering.take(rest=True), 1.0)
 
     def _batches(self, file: WatchedFile, used: Sequence[str], numbering: _Numbering) -> Iterator[pa.RecordBatch]:
         names = [str(position) for position in range(len(self.headers))]
@@ -114,18 +116,32 @@ class CsvFile:
 class _Numbering:
     """Which number each good row has: the parser counts bad ones and tells them as it meets them."""
 
+    path: Path
     good: int = 0  # rows that were given a number
     bad: int = 0  # ragged rows that were given away
     blank: int = 0  # lines of nothing but blanks, which the parser takes for ragged rows
     ragged: list[Ragged] = field(default_factory=list)
+    stopped: BaseException | None = None
 
     def ragged_row(self, row: pacsv.InvalidRow) -> str:
-        if row.actual_columns == 1 and not row.text.strip():
-            self.blank += 1
-        else:
-            lines = row.text.count("\n") + 1
-            self.ragged.append(Ragged(row.number - self.blank, row.actual_columns, row.expected_columns, lines))
+        try:
+            if row.actual_columns == 1 and not row.text.strip():
+                self.blank += 1
+            else:
+                lines = row.text.count("\n") + 1
+                number = row.number - self.blank
+                self.ragged.append(Ragged(number, row.actual_columns, row.expected_columns, lines))
+            if self._all_ragged():
+                rule = f"{row.expected_columns} fields, and none of {MOST_RAGGED} rows after each other has so many"
+                raise InputFault(f"{self.path}: its header has {rule}; export it again")
+        except BaseException as stopped:  # the parser would swallow it, a Ctrl-C as well
+            self.stopped = stopped
+            return "error"
         return "skip"
+
+    def _all_ragged(self) -> bool:
+        found = self.ragged
+        return len(found) > MOST_RAGGED and found[-1].row - found[-1 - MOST_RAGGED].row == MOST_RAGGED
 
     def next_rows(self, count: int) -> NDArray[np.int64]:
         goods = np.arange(self.good, self.good + count, dtype=np.int64)
@@ -134,14 +150,16 @@ class _Numbering:
         goods_before = numbers - np.arange(self.bad, self.bad + len(numbers)) - 1
         return goods + 1 + self.bad + np.searchsorted(goods_before, goods, side="right")
 
-    def before(self, rows: NDArray[np.int64] | None) -> tuple[Ragged, ...]:
-        """Those that stand before the last of these rows (None: all), which are given away."""
-        if rows is not None and not len(rows):
-            return ()
-        given = tuple(ragged for ragged in self.ragged if rows is None or ragged.row < rows[-1])
-        self.ragged = self.ragged[len(given) :]
-        self.bad += len(given)
-        return given
+    def take(self, *, rest: bool = False) -> tuple[Ragged, ...]:
+        """Take away those that stand before the next good row, or all."""
+        count = len(self.ragged)
+        if not rest:
+            each = enumerate(self.ragged, self.bad)
+            count = next((at - self.bad for at, ragged in each if ragged.row - 1 - at > self.good), count)
+        taken = tuple(self.ragged[:count])
+        del self.ragged[:count]
+        self.bad += count
+        return taken
 
 
 def open_csv(path: Path, mapping: ColumnMapping) -> CsvFile:

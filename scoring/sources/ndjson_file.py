@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from scoring.fault import InputFault
-from scoring.one_by_one import LONGEST_LINE
+from scoring.lines import LONGEST_LINE
 from scoring.sources.piece import Piece
 from scoring.sources.text_file import opened
 

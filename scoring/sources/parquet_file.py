@@ -18,6 +18,7 @@ from scoring.sources.text_file import reading
 from scoring.sources.wanted import Wanted, wanted
 
 BATCH = 32_768  # rows that are read at a time
+BUFFER = 2**18
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -70,7 +71,7 @@ def open_parquet(root: Path, mapping: ColumnMapping) -> ParquetFiles:
     Raises:
         InputFault: there is none, one cannot be read, or their columns differ.
     """
-    paths = [root] if root.is_file() else _files(root)
+    paths = _files(root) if root.is_dir() else [root]
     if not paths:
         raise InputFault(f"{root}: no .parquet file in this folder")
     parts = tuple((path, _folders(root, path)) for path in paths)
@@ -133,7 +134,7 @@ def _require_identity(root: Path, schema: pa.Schema, chosen: Wanted) -> None:
 
 def _batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
     """A row group at a time, so that a fault names it; without reading ahead, which would hold the whole file."""
-    with reading(path), pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
+    with reading(path), _streamed(path) as file:
         for group in range(file.num_row_groups):
             place = f"row group {group} of {file.num_row_groups}"
             batches = file.iter_batches(BATCH, row_groups=[group], columns=list(columns))
@@ -143,6 +144,10 @@ def _batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
                 if batch is None:
                     break
                 yield pa.Table.from_batches([batch])
+
+
+def _streamed(path: Path) -> pq.ParquetFile:
+    return pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER, page_checksum_verification=True)
 
 
 def _as_told(table: pa.Table, folders: dict[str, str | None], schema: pa.Schema) -> pa.Table:

@@ -44,7 +44,7 @@ class Piece:
 
     rows: NDArray[np.int64]  # (n,) the number of each, 1 is the first data row
     table: pa.Table | None  # n rows; None where the input is of records
-    ragged: tuple[Ragged, ...]  # those before the last of the rows that no piece before had
+    ragged: tuple[Ragged, ...]  # those before the next row that no piece before had
     share: float  # of the input that is read with it, 0 to 1
     lines: Sequence[bytes] = ()  # n records, where there is no table
 

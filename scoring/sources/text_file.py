@@ -38,6 +38,8 @@ def reading(path: Path, where: str = "") -> Iterator[None]:
         raise InputFault(f"{path}: its gzip data are damaged; fetch or export it again") from error
     except ScoringFault:
         raise
+    except pa.ArrowCancelled as error:  # its own word for Ctrl-C
+        raise KeyboardInterrupt from error
     except pa.ArrowException as error:
         raise InputFault(f"{path}: {where or 'it'} cannot be read; fetch or export it again") from error
     except OSError as error:

@@ -15,18 +15,11 @@ import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
 from scoring.columns import CODES, PATIENT, PROBLEMS, ROW
+from scoring.sources.csv_file import NOTHING
+from scoring.sources.csv_header import AS_UTF8, OTHER_SEPARATORS
+from scoring.sources.piece import Ragged
 from scoring.spark.columns import FIELDS, LINE, ROW_NUMBER
 from scoring.spark.stopped import Stopped
-
-# What pandas.read_csv takes for "nothing", as training does; a test holds them together.
-NOTHING = (
-    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>"),
-    *("N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
-)
-RAGGED = "ragged_row"
-REMEDY = "put a text with a comma in quotation marks, and a point into numbers"
-SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-UTF8 = 'save it as UTF-8 (in a spreadsheet: "CSV UTF-8")'
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +40,19 @@ def read_headers(line: bytes) -> tuple[str, ...]:
     ('ID', 'CRP')
     """
     if line.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise Stopped(f"it is UTF-16 text; {UTF8}")
+        raise Stopped(f"it is UTF-16 text; {AS_UTF8}")
     try:
         text = line.decode("utf-8-sig").rstrip("\r")
         headers = next(csv.reader(io.StringIO(text), strict=True), [])
     except UnicodeDecodeError:
-        raise Stopped(f"its header is not UTF-8 text; {UTF8}") from None
+        raise Stopped(f"its header is not UTF-8 text; {AS_UTF8}") from None
     except csv.Error as error:
         raise Stopped(f"its header: {error}; look for a quotation mark that is not closed") from None
-    separator = max(SEPARATORS, key=text.count)
+    separator = max(OTHER_SEPARATORS, key=text.count)
     if text.count(separator) > text.count(","):
+        found = OTHER_SEPARATORS[separator]
         raise Stopped(
-            f"its columns are separated by {SEPARATORS[separator]}; save it with commas between columns and points "
-            "in numbers"
+            f"its columns are separated by {found}; save it with commas between columns and points in numbers"
         )
     return tuple(headers)
 
@@ -103,13 +96,13 @@ def parsed(batches: Iterable[pa.RecordBatch], layout: CsvLayout) -> Iterator[pa.
 
 def ragged_rejects(table: pa.Table, headers: int, schema: pa.Schema) -> pa.Table:
     """The rejects of rows that have too many or too few fields, of whose cells nothing is taken."""
-    problems = [
-        f"row {row} has {fields} fields, the header {headers}; {REMEDY}"
-        for row, fields in zip(table[ROW_NUMBER].to_pylist(), table[FIELDS].to_pylist(), strict=True)
-    ]
+    told = zip(table[ROW_NUMBER].to_pylist(), table[FIELDS].to_pylist(), strict=True)
+    problems = [Ragged(row, fields, headers, 1).problem for row, fields in told]
     count = table.num_rows
+    codes = pa.array([problem.code for problem in problems], pa.string())
+    texts = pa.array([str(problem) for problem in problems], pa.string())
     columns = {ROW: table[ROW_NUMBER], PATIENT: pa.nulls(count, schema.field(PATIENT).type)}
-    return pa.table({**columns, CODES: pa.array([RAGGED] * count, pa.string()), PROBLEMS: problems}, schema)
+    return pa.table({**columns, CODES: codes, PROBLEMS: texts}, schema)
 
 
 def _table(rows: NDArray[Any], lines: list[bytes], layout: CsvLayout) -> pa.RecordBatch:
@@ -135,7 +128,7 @@ def _table(rows: NDArray[Any], lines: list[bytes], layout: CsvLayout) -> pa.Reco
             ),
         )
     except pa.ArrowInvalid:  # its text holds cells
-        raise Stopped(f"{_lines(rows)} hold a line that cannot be read as CSV in UTF-8; {UTF8}") from None
+        raise Stopped(f"{_lines(rows)} hold a line that cannot be read as CSV in UTF-8; {AS_UTF8}") from None
     kept = np.ones(len(lines), np.bool_)
     kept[[at for at, _ in ragged]] = False
     if table.num_rows != kept.sum():

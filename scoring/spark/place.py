@@ -41,8 +41,11 @@ class Place:
         if files.exists(out):
             if not self.overwrite:
                 raise _there(self.out)
-            _require(files.rename(out, old), self.out)
-        _require(files.rename(work, out), self.out)
+            if not files.rename(out, old):
+                raise _unplaced(self.out)
+        if not files.rename(work, out):
+            files.rename(old, out)  # what was there is there again
+            raise _unplaced(self.out)
         inside = self._path(f"{self.out}/{self.work.rpartition('/')[2]}")
         if files.exists(inside):  # a folder that came to be meanwhile is moved into, not replaced
             files.delete(inside, True)
@@ -93,6 +96,5 @@ def _there(out: str) -> Stopped:
     return Stopped(f"{out} is there already; name another, or say --overwrite")
 
 
-def _require(done: bool, out: str) -> None:
-    if not done:
-        raise Stopped(f"{out} cannot be put in place; look whether its folder may be written to")
+def _unplaced(out: str) -> Stopped:
+    return Stopped(f"{out} cannot be put in place; look whether its folder may be written to")

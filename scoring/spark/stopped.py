@@ -8,12 +8,16 @@ from typing import Any
 
 from features.mapping import MappingError
 from model.pack import Refused
+from scoring.fault import ScoringFault
 
 _TOLD = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
-_TELLING = ("FAILED_READ_FILE", "PATH_NOT_FOUND", "CANNOT_MERGE_SCHEMAS", "UNABLE_TO_INFER_SCHEMA", "AMBIGUOUS")
+# Spark's own errors that name files and columns, and no values.
+_TELLING = re.compile(
+    r"\[((?:FAILED_READ_FILE|PATH_NOT_FOUND|CANNOT_MERGE_SCHEMAS|UNABLE_TO_INFER_SCHEMA)[A-Z_.]*)\] ([^\n]*)"
+)
 
 
-class Stopped(Exception):
+class Stopped(ScoringFault):
     """Why a run on Spark gives no result; the text holds no value of a patient."""
 
 
@@ -30,10 +34,10 @@ def telling(rows: Callable[[], Iterator[Any]]) -> Iterator[Any]:
     """
     try:
         yield from rows()
-    except (Stopped, Refused, MappingError) as error:
-        raise Stopped(f"[[{error}]]") from None
+    except (ScoringFault, Refused, MappingError) as error:
+        raise Stopped(_marked(error)) from None
     except Exception as error:
-        raise Stopped(f"[[a scoring task failed with {type(error).__name__} in {_place(error)}]]") from None
+        raise Stopped(_marked(f"a scoring task failed with {type(error).__name__} in {_place(error)}")) from None
 
 
 def told_by_task(error: Exception) -> str:
@@ -48,9 +52,15 @@ def told_by_task(error: Exception) -> str:
     if found is not None:
         return found[1]
     condition = getattr(error, "getCondition", lambda: None)() or type(error).__name__
-    if condition.startswith(_TELLING):
-        return f"Spark: {str(error).strip().splitlines()[0]}"
+    telling = _TELLING.search(str(error))
+    if telling is not None:
+        return f"Spark: {telling[2]} ({telling[1]})"
     return f"Spark ended the job ({condition}); look into its logs"
+
+
+def _marked(told: object) -> str:
+    """Found again by `told_by_task` in a text of Spark's that holds the traceback too."""
+    return f"[[{told}]]"
 
 
 def _place(error: Exception) -> str:

@@ -5,17 +5,24 @@ from __future__ import annotations
 from datetime import date
 
 import numpy as np
+import orjson
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 from features.mapping import ColumnMapping, Source
+from features.parse import parse_record
 from features.table import Row, absent, patients
+from model.answer import render
+from model.golden import golden_records
 from model.predictor import Predictor
 from scoring.chunk import RecordChunk, TableChunk
 from scoring.scored import Scored
 from scoring.scorer import Scorer
 from scoring.settings import ScoreSettings
+from tests.conftest import Trained
+from tests.proof.random_patients import TODAY as RANDOM_DAY
+from tests.proof.random_patients import RandomPatients
 from tests.scoring.odd_cells import spoil
 from tests.scoring.single_way import as_columns, single_answers
 
@@ -151,12 +158,6 @@ def test_headers_units_and_codes_of_a_mapping(predictor: Predictor, reference_fr
 
 
 def test_records_of_ndjson_are_told_what_the_service_tells(predictor: Predictor) -> None:
-    import orjson
-
-    from features.parse import parse_record
-    from model.answer import render
-    from model.golden import golden_records
-
     records = golden_records(predictor.matrix, predictor.applicability)
     lines = [orjson.dumps({**record, "reference": f"A-{at}"}) for at, record in enumerate(records)]
     lines += [b"", b"{", b'{"visits": [], "visits": []}', b"[1]", b"\xff", lines[0][:-1] + b', "age": 61}']
@@ -171,6 +172,22 @@ def test_records_of_ndjson_are_told_what_the_service_tells(predictor: Predictor)
     assert [reject["row"] for reject in rejects] == list(range(len(records) + 1, len(lines) + 1))
     assert rejects[1]["codes"] == "malformed_json"
     assert "age" in rejects[-1]["problems"]
+
+
+def test_random_records_of_the_whole_vocabulary(trained: Trained) -> None:
+    predictor, drawn = trained.pack.predictor, RandomPatients(trained.pack_folder, seed=5)
+    records = [drawn.record(number) for number in range(400)]
+    scorer = Scorer(predictor, ColumnMapping(), ScoreSettings("top5", 0.9, RANDOM_DAY), pa.string())
+    scored = scorer.score(RecordChunk(np.arange(1, 401), [orjson.dumps(record) for record in records]))
+    answers = {answer["row"]: answer for answer in scored.answers.to_pylist()}
+    assert len(answers) == 400
+    for number, record in enumerate(records, start=1):
+        parsed = parse_record(record, today=RANDOM_DAY)
+        expected = as_columns(render(predictor.predict(parsed)))
+        expected |= {"months_since_onset": parsed.index_visit.month, "patient_id": parsed.reference}
+        assert {name: answers[number][name] for name in expected} == expected
+    assert {"prediction_with_cautions", "abstained"} <= set(scored.counts())
+    assert {"not_comparable", "beyond_limit", "stale_input", "not_an_input"} <= set(scored.reasons())
 
 
 def test_rows_that_are_no_rows(predictor: Predictor, reference_frame: pd.DataFrame) -> None:

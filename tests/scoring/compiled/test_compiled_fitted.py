@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -118,3 +119,9 @@ def test_threads_get_the_same_answers() -> None:
     with ThreadPoolExecutor(4) as threads:
         found = list(threads.map(lambda _: fresh.contributions(ROWS).tobytes(), range(8)))
     assert set(found) == {expected}
+
+
+def test_survives_pickling_after_it_answered() -> None:
+    """As a cluster sends it to its workers."""
+    COMPILED.explained(ROWS)
+    assert_same(ROWS[:300], other=pickle.loads(pickle.dumps(COMPILED)))

@@ -9,6 +9,7 @@ import pytest
 
 from model.copula import COEFFICIENT_UNIT, Copula
 from model.signed_regression import signed_regression
+from scoring.compiled.algebra import signed_regressions
 from scoring.compiled.patterns import Patterns
 from scoring.compiled.regression import CompiledRegression
 from tests.scoring.compiled.copulas import make_copula
@@ -123,3 +124,32 @@ def test_nothing_measured() -> None:
 def test_hardly_any_pattern_is_left_to_the_copula() -> None:
     words, _ = patterns(40, 3000, seed=5)
     assert CompiledRegression(make_copula(40, seed=6)).attempt(words)[1].mean() > 0.98
+
+
+def awkward(q: int, seed: int) -> Copula:
+    """Unstructured correlations and an outcome that asks for as many wrong signs as right ones."""
+    rng = np.random.default_rng(seed)
+    loadings = rng.normal(size=(q, q))
+    covariance = loadings @ loadings.T / q + 0.1 * np.eye(q)
+    spread = np.sqrt(np.diag(covariance))
+    covariance /= spread[:, None] * spread
+    covariance = (covariance + covariance.T) / 2.0
+    outcome = covariance @ rng.normal(size=q)
+    outcome *= 0.8 / np.sqrt(outcome @ np.linalg.solve(covariance, outcome))
+    directions = np.ones(q, np.int64)
+    return replace(make_copula(q, seed), covariance=covariance, with_outcome=outcome, directions=directions)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_exchanging_one_at_a_time_ends_at_the_same_coefficients(seed: int) -> None:
+    """The minimum is unique, so no patience with whole blocks at all must lead there too."""
+    copula = awkward(25, seed)
+    words, measured = patterns(25, 300, seed)
+    rules = CompiledRegression(copula).rules._replace(patience=0)
+    found, sure = signed_regressions(copula.covariance, copula.with_outcome, copula.directions, words, rules)
+    assert sure.mean() > 0.9
+    for row, there in zip(found[sure], measured[sure], strict=True):
+        block, outcome = copula.covariance[np.ix_(there, there)], copula.with_outcome[there]
+        expected = signed_regression(block, outcome, copula.directions[there])
+        np.testing.assert_allclose(row[:-1][there], expected, rtol=0, atol=1e-12)
+    assert_same(copula, words, measured)

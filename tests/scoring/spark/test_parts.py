@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pandas._libs.parsers import STR_NA_VALUES
 
+from scoring.sources.csv_file import NOTHING
 from scoring.spark.columns import FIELDS, LINE, PATH, ROW_NUMBER, START
-from scoring.spark.csv_lines import NOTHING, CsvLayout, parsed
+from scoring.spark.csv_lines import CsvLayout, parsed
 from scoring.spark.lines import numbered_lines
 from scoring.spark.numbering import Block, places
 from scoring.spark.patients import whole_patients

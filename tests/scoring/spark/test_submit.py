@@ -1,0 +1,71 @@
+"""The job under a real spark-submit, with Tregcast brought along in a file, as on a cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from tests.conftest import Trained
+from tests.scoring.spark.test_run import DAY, SECRET, agreeing, local
+
+ROOT = Path(__file__).parents[3]
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def rooms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The rooms that a job needs, in one file."""
+    path = tmp_path_factory.mktemp("rooms") / "tregcast.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for room in ("features", "model", "scoring"):
+            for file in (ROOT / room).rglob("*"):
+                if file.suffix in {".py", ".toml"}:
+                    archive.write(file, file.relative_to(ROOT))
+    return path
+
+
+def submit(folder: Path, rooms: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run it where the project is not: only the file and the installed packages are there."""
+    command: list[Any] = [
+        *(Path(sys.executable).with_name("spark-submit"), "--master", "local[2]", "--py-files", rooms),
+        *("--conf", "spark.ui.enabled=false", "--conf", "spark.driver.bindAddress=127.0.0.1"),
+        *("--conf", f"spark.local.dir={folder / 'local'}", "--conf", "spark.sql.files.maxPartitionBytes=30000"),
+        *(ROOT / "deploy" / "spark" / "score_job.py", *arguments),
+    ]
+    known = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "SPARK_HOME"}}
+    known |= {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+    words = [str(word) for word in command]
+    return subprocess.run(words, env=known, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_the_job(java: None, trained: Trained, reference_frame: pd.DataFrame, rooms: Path, tmp_path: Path) -> None:
+    frame = reference_frame.sample(frac=1, random_state=5).iloc[:200].reset_index(drop=True)
+    frame.loc[[3, 50], "crp_mg_l"] = 8200.0
+    frame.loc[0, "patient_id"] = SECRET
+    frame.to_parquet(tmp_path / "in.parquet", index=False, row_group_size=60)
+    asked = ["in.parquet", "out", "--pack", trained.pack_folder, "--as-of", DAY]
+
+    done = submit(tmp_path, rooms, *asked)
+    assert done.returncode == 3, done.stderr  # rejects, of which none is allowed
+    wanted = local(trained, pq.read_table(tmp_path / "in.parquet"))
+    agreeing(tmp_path / "out", wanted)
+    printed = json.loads(
+        done.stdout[done.stdout.index("{\n") :]
+    )  # spark-submit puts both outputs of Python into one
+    assert printed == json.loads((tmp_path / "out" / "summary.json").read_bytes())
+    assert printed["rows"]["rejected"] == wanted.rejects.num_rows > 1
+    assert SECRET not in done.stdout + done.stderr
+    assert "8200" not in done.stdout + done.stderr
+
+    again = submit(tmp_path, rooms, *asked)
+    assert again.returncode == 2
+    assert "Error: out is there already; name another, or say --overwrite" in again.stdout

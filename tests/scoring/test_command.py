@@ -1,0 +1,205 @@
+"""``tregcast score``: what it says, its exit codes, and what it refuses."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+
+from cli import main
+from features.version import VERSION
+from tests.scoring.command import AS_OF, files_of
+from tests.scoring.conftest import Score
+
+
+@pytest.fixture
+def ran(pack_folder: Path, tmp_path: Path) -> object:
+    """Runs the command in this process; the output is out/a.csv."""
+    (tmp_path / "out").mkdir()
+
+    def run(source: Path, *more: object) -> Result:
+        arguments = ["score", source, tmp_path / "out" / "a.csv", "--pack", pack_folder, *AS_OF, *more]
+        return CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
+
+    return run
+
+
+def test_the_three_files(visits_file: Path, pack_folder: Path, tmp_path: Path, ran) -> None:
+    result = ran(visits_file)
+    assert result.exit_code == 0, result.output
+    files = files_of(tmp_path / "out")
+    assert list(files) == ["a.csv", "a.rejects.csv", "a.summary.json"]
+    said = json.loads(files["a.summary.json"])
+    rows = pq.read_metadata(visits_file).num_rows
+    assert said["rows"] == {"in": rows, "answered_or_abstained": rows, "rejected": 0}
+    assert sum(said["outcomes"].values()) == rows
+    answers = pd.read_csv(tmp_path / "out" / "a.csv")
+    assert answers["outcome"].value_counts().to_dict() == {k: v for k, v in said["outcomes"].items() if v}
+    codes = answers.loc[answers["outcome"] == "prediction_with_cautions", "reasons"].str.split().explode()
+    assert codes.value_counts().to_dict() == said["cautions"]
+    rates = answers["progression_rate"].dropna()
+    assert said["bands"] == {
+        "slow": int((rates < 0.5).sum()),
+        "intermediate": int(((rates >= 0.5) & (rates <= 1.0)).sum()),
+        "fast": int((rates > 1.0).sum()),
+    }
+    assert said["tregcast"] == VERSION
+    assert said["settings"] == {"explain": "top5", "coverage": 0.9, "as_of": "2026-01-01", "chunk_rows": 16384}
+    assert f"{rows} rows in" in result.stdout
+    assert "scoring  100 %" in result.stderr
+    assert "sim-0" not in result.output
+
+
+def test_rejects_and_the_exit_code(visits: pd.DataFrame, tmp_path: Path, ran) -> None:
+    wrong = visits.assign(crp_mg_l=visits["crp_mg_l"].astype(object))
+    wrong.loc[[0, 70], "crp_mg_l"] = "secret"
+    wrong.to_csv(tmp_path / "wrong.csv", index=False)
+    rejected = int(wrong["patient_id"].isin(wrong.loc[[0, 70], "patient_id"]).sum())
+    assert ran(tmp_path / "wrong.csv").exit_code == 3
+    assert len(pd.read_csv(tmp_path / "out" / "a.rejects.csv")) == rejected
+    share = 100 * rejected / len(wrong)
+    for limit, code in ((str(rejected), 0), (str(rejected - 1), 3), (f"{share + 0.1}%", 0), (f"{share - 0.1}%", 3)):
+        result = ran(tmp_path / "wrong.csv", "--max-rejects", limit, "--overwrite")
+        assert result.exit_code == code, limit
+        assert "secret" not in result.output
+    rejects = pd.read_csv(tmp_path / "out" / "a.rejects.csv")
+    assert set(rejects["codes"]) == {"wrong_type"}
+    assert rejects["problems"].str.contains('crp_mg_l = "secret" is not a number').all()
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["--max-rejects", "-1"], "no number of rows and no percentage"),
+        (["--max-rejects", "101%"], "no number of rows and no percentage"),
+        (["--as-of", "1.9.2026"], "--as-of 1.9.2026 is not a day; give YYYY-MM-DD"),
+        (["--coverage", "1"], "0<x<1"),
+        (["--rejects", "a.xlsx"], "a.xlsx: not a .parquet, .csv or .ndjson file"),
+        (["--rejects", "/nowhere/a.csv"], "/nowhere/a.csv: its folder is not there; make it first"),
+        (["--pack", "nowhere"], "nowhere"),
+    ],
+)
+def test_what_is_asked_wrongly(visits_file: Path, tmp_path: Path, ran, more: list[str], says: str) -> None:
+    result = ran(visits_file, *more)
+    assert result.exit_code == 2
+    assert says in result.stderr
+    assert files_of(tmp_path / "out") == {}
+
+
+def test_an_output_that_is_there(visits_file: Path, tmp_path: Path, ran) -> None:
+    (tmp_path / "out" / "a.rejects.csv").write_text("mine")
+    result = ran(visits_file)
+    assert result.exit_code == 2
+    assert "a.rejects.csv: there already; name another output, or give --overwrite" in result.stderr
+    assert files_of(tmp_path / "out") == {"a.rejects.csv": b"mine"}
+    assert ran(visits_file, "--overwrite").exit_code == 0
+    before = files_of(tmp_path / "out")
+    assert ran(visits_file, "--resume").exit_code == 2
+    assert ran(visits_file, "--resume", "--overwrite").exit_code == 0
+    assert files_of(tmp_path / "out") == before
+
+
+def test_an_output_in_the_place_of_the_input(visits_file: Path, tmp_path: Path, ran) -> None:
+    assert "it is, or is in, the input" in ran(visits_file, "--rejects", visits_file, "--overwrite").stderr
+    folder = tmp_path / "out"
+    (folder / "c.parquet").write_bytes(visits_file.read_bytes())
+    assert "it is, or is in, the input" in ran(folder).stderr
+    assert "need a file each" in ran(visits_file, "--rejects", folder / "a.csv").stderr
+
+
+def test_a_fault_in_the_middle_leaves_nothing(visits: pd.DataFrame, tmp_path: Path, ran) -> None:
+    path = tmp_path / "c.parquet"
+    pq.write_table(pa.Table.from_pandas(visits), path, row_group_size=50, write_page_checksum=True)
+    data = bytearray(path.read_bytes())
+    begin = pq.ParquetFile(path).metadata.row_group(2).column(visits.columns.get_loc("nfl_pg_ml")).data_page_offset
+    data[begin + 20 : begin + 40] = bytes(20)
+    path.write_bytes(bytes(data))
+    result = ran(path, "--chunk-rows", "10")
+    assert result.exit_code == 2
+    assert f"{path}: row group 2 of 3 cannot be read" in result.stderr
+    assert files_of(tmp_path / "out") == {}
+
+
+def test_a_second_run_on_one_output_is_refused(visits_file: Path, tmp_path: Path, ran) -> None:
+    work = tmp_path / "out" / ".a.csv.parts"
+    work.mkdir()
+    with (work / "lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for more in ([], ["--resume"], ["--overwrite"]):
+            result = ran(visits_file, *more)
+            assert result.exit_code == 2
+            assert "another run writes this output now" in result.stderr
+    assert ran(visits_file).exit_code == 0
+
+
+def test_a_pack_that_fails_is_told_without_values(
+    visits_file: Path, tmp_path: Path, ran, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure that nobody foresaw: its kind and place are told, not its words, and the finished parts stay."""
+    from scoring.work_folder import WorkFolder
+
+    def fails(*arguments: object) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(WorkFolder, "mark", fails)
+    result = ran(visits_file, "--chunk-rows", "50")
+    assert result.exit_code == 1
+    assert "RuntimeError in test_command.fails" in result.stderr
+    assert "secret" not in result.output
+    assert not (tmp_path / "out" / "a.csv").exists()
+    monkeypatch.undo()
+    assert ran(visits_file, "--chunk-rows", "50", "--resume").exit_code == 0
+
+
+def test_an_input_that_changes_while_it_is_read(
+    visits: pd.DataFrame, tmp_path: Path, ran, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scoring import run as scoring_run
+
+    visits.to_csv(tmp_path / "c.csv", index=False)
+    survey = scoring_run.survey
+
+    def changing(source):
+        with (tmp_path / "c.csv").open("a") as file:
+            file.write("\n")
+        return survey(source)
+
+    monkeypatch.setattr(scoring_run, "survey", changing)
+    result = ran(tmp_path / "c.csv")
+    assert result.exit_code == 2
+    assert "it was changed while it was read; run again" in result.stderr
+    assert files_of(tmp_path / "out") == {}
+
+
+MAPPING = """
+[columns]
+patient_id = "ID"
+months_since_onset = "Month"
+alsfrs_r_total = "Score"
+crp_mg_l = { header = "CRP", unit = "mg/dL" }
+sex = { header = "Sex", values = { F = "female", M = "male" } }
+"""
+
+
+def test_a_mapping(tmp_path: Path, ran, scored: Score) -> None:
+    (tmp_path / "m.toml").write_text(MAPPING)
+    rows = "7,12,40,0.82,F,x\n7,15,38,,F,y\n8,9,44,<0.1,M,z\n9,9,44,1,D,z\n"
+    (tmp_path / "c.csv").write_text("ID,Month,Score,CRP,Sex,Ward\n" + rows)
+    assert ran(tmp_path / "c.csv", "--mapping", tmp_path / "m.toml").exit_code == 3
+    said = json.loads((tmp_path / "out" / "a.summary.json").read_text())
+    assert said["problems"] == {"unknown_value": 1}
+    assert len(said["mapping_digest"]) == 64
+    plain = "patient_id,months_since_onset,alsfrs_r_total,crp_mg_l,sex\n"
+    plain += "7,12,40,8.2,female\n7,15,38,,female\n8,9,44,<1,male\n"
+    (tmp_path / "plain.csv").write_text(plain)
+    scored(tmp_path / "plain.csv", tmp_path / "plain.out.csv")
+    assert (tmp_path / "out" / "a.csv").read_bytes() == (tmp_path / "plain.out.csv").read_bytes()
+    (tmp_path / "m.toml").write_text(MAPPING.replace('"Score"', '"Points"'))
+    result = ran(tmp_path / "c.csv", "--mapping", tmp_path / "m.toml", "--overwrite")
+    assert (result.exit_code, "the mapping names Points" in result.stderr) == (2, True)
