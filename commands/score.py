@@ -180,12 +180,17 @@ def _reported(path: Path, job: Job, pack: Pack, summary: Summary) -> None:
     try:
         write_report(path, job, pack, summary)
     except ScoringFault as error:
-        raise Fault(f"{error}; there is no report, but the answers are in place") from error
+        raise Fault(f"{error}; {_no_page(path)}") from error
     except Exception as error:
         words = error.strerror if isinstance(error, OSError) and error.strerror else _place(error)
-        click.echo(f"Error: {path}: no report ({words}), but the answers are in place", err=True)
+        click.echo(f"Error: {path}: {words}; {_no_page(path)}", err=True)
         raise click.exceptions.Exit(FAILED) from error
     click.echo(f"Written: {path}")
+
+
+def _no_page(path: Path) -> str:
+    there = f"{path} is of an earlier run" if path.exists() else "there is no report"
+    return f"the answers are in place, but {there}"
 
 
 def _place(error: Exception) -> str:

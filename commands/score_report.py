@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from scoring.summary import Summary
     from training.report.accuracy import Estimate
 
-NEEDED = ("jinja2", "matplotlib", "scipy", "sklearn")
+NEEDED = ("jinja2", "matplotlib", "scipy", "sklearn", "xgboost")
 
 
 def require_report(path: Path, job: Job) -> None:

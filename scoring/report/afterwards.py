@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.derive import Scale, derive
-from features.mapping import ColumnMapping, apply_mapping
+from features.mapping import ColumnMapping
 from features.record import PatientRecord
-from features.table import Row, patients
+from features.table import patients
+from scoring.mapped import mapped_rows
 from scoring.report.answers import Answers
 from scoring.report.chosen import Chosen
 
@@ -74,7 +74,7 @@ def afterwards(chosen: Chosen, mapping: ColumnMapping, scale: Scale, outcome: Ou
     """
     found: list[tuple[int, int, float, float]] = []
     for table, numbers, owners in chosen.some():
-        for patient in patients(_rows(table, mapping), mapping.units, today=today):
+        for patient in patients(mapped_rows(table, mapping), mapping.units, today=today):
             if patient.record is None:
                 continue
             for visit, at in enumerate(patient.rows):
@@ -93,9 +93,3 @@ def afterwards(chosen: Chosen, mapping: ColumnMapping, scale: Scale, outcome: Ou
         nothing,
         np.column_stack([nothing, nothing]),
     )
-
-
-def _rows(table: pa.Table, mapping: ColumnMapping) -> Sequence[Row]:
-    cells: Mapping[str, list[object]] = {name: table[name].to_pylist() for name in table.column_names}
-    columns, _ = apply_mapping(mapping, cells, refuse=False)
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

@@ -14,7 +14,7 @@ from scoring.report.histogram import CELLS, Histogram
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SHADES = ("#c9dcea", "#6f9fc2", "#1f4e73")  # light to dark: told apart by any eye, and in grey print
+SHADES = ("#b3cfe2", "#6f9fc2", "#1f4e73")  # light to dark: told apart by any eye, and in grey print
 INK = "#1b1f24"
 BAR = CELLS // 20  # cells in a bar: 0.05 points/month
 SHOWN = (0.001, 0.999)  # of all rates; what lies beyond is told in words

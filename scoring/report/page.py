@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 OUTCOMES = {
-    "prediction": "answered",
+    "prediction": "answered, without cautions",
     "prediction_with_cautions": "answered, with cautions",
     ABSTAINED: "understood, but not answered (abstained)",
     REJECTED: "rejected",

@@ -23,6 +23,7 @@ from features.mapping import ColumnMapping
 from model.pack import write_pack
 from scoring.report.chosen import chosen
 from scoring.report.histogram import Histogram
+from scoring.report.trained_on import trained_on
 from scoring.sources.opening import open_source
 from tests.service.conftest import pack_folder, small_contents
 
@@ -151,7 +152,8 @@ def test_counts_and_rates_are_those_of_the_files(visits, source, pack_folder, tm
     counts = answers["outcome"].value_counts()
     rejected = frame["patient_id"].isin(frame.loc[[3, 50], "patient_id"]).sum()
     for head, count in (
-        ("answered, with", counts.get("prediction_with_cautions", 0)),
+        ("answered, without", counts.get("prediction", 0)),
+        ("answered, with cautions", counts.get("prediction_with_cautions", 0)),
         ("understood", counts.get("abstained", 0)),
         ("rejected", rejected),
     ):
@@ -241,6 +243,21 @@ def test_a_pack_trained_on_this_file_is_a_loud_warning(kind, visits, source, tmp
     assert ("cannot be checked" in page.text) == (kind == "other")
 
 
+def test_a_folder_is_judged_as_the_file_is(visits, source, pack_folder, tmp_path) -> None:
+    folder = tmp_path / "visits"
+    for number, part in enumerate(np.array_split(np.arange(len(visits)), 3)):
+        (folder / f"site={number}").mkdir(parents=True)
+        visits.drop(columns="site").iloc[part].to_parquet(folder / f"site={number}" / "part.parquet", index=False)
+    pages = []
+    for read in (source, folder):
+        report = tmp_path / f"{read.name}.html"
+        assert score(read, tmp_path / f"{read.name}.csv", "--pack", pack_folder, "--report", report).exit_code == 0
+        pages.append(page_of(report))
+    assert pages[0].rows == pages[1].rows
+    found = trained_on({"cohort": {"digest": "1" * 64}}, folder, None, len(visits))
+    assert (found.kind, "a folder cannot be compared" in found.words) == ("unknown", True)
+
+
 def test_a_mapping_is_part_of_the_cohort(visits, tmp_path) -> None:
     source, mapping, report = tmp_path / "in.csv", tmp_path / "m.toml", tmp_path / "r.html"
     visits.rename(columns={"patient_id": "ID"}).to_csv(source, index=False)
@@ -281,10 +298,16 @@ def test_what_is_not_installed_is_told_before_anything_is_scored(
 def test_a_report_that_fails_leaves_the_answers(source, pack_folder, tmp_path) -> None:
     report = tmp_path / "r.html"
     (tmp_path / ".r.html.unfinished").mkdir()  # nothing can be written there
-    result = score(source, tmp_path / "o.csv", "--pack", pack_folder, "--report", report)
+    asked = (source, tmp_path / "o.csv", "--pack", pack_folder, "--report", report)
+    result = score(*asked)
     assert result.exit_code == 1
-    assert "the answers are in place" in result.stderr
+    assert "the answers are in place, but there is no report" in result.stderr
     assert not report.exists()
+    report.write_text("old")
+    result = score(*asked, "--overwrite")
+    assert result.exit_code == 1
+    assert "r.html is of an earlier run" in result.stderr
+    assert report.read_text() == "old"
     assert (
         len(pd.read_csv(tmp_path / "o.csv")) == json.loads((tmp_path / "o.summary.json").read_text())["rows"]["in"]
     )
