@@ -13,9 +13,9 @@ from features.derive import Scale, derive
 from features.mapping import ColumnMapping
 from features.record import PatientRecord
 from features.table import patients
-from scoring.mapped import mapped_rows
 from scoring.report.answers import Answers
 from scoring.report.chosen import Chosen
+from scoring.rows.mapped import mapped_rows
 
 Floats = NDArray[np.float64]
 
