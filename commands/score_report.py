@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from scoring.report.afterwards import Afterwards, Outcome
     from scoring.report.chosen import Chosen
     from scoring.report.figures import Judged, Later, Picture, Spread
+    from scoring.report.trained_on import TrainedOn
     from scoring.runs.run import Job
     from scoring.summary import Summary
     from training.report.accuracy import Estimate
@@ -65,9 +66,10 @@ def write_report(path: Path, job: Job, pack: Pack, summary: Summary) -> None:
     mapping = ColumnMapping() if job.mapping is None else read_mapping(job.mapping)
     chosen, came = _came(job, mapping, pack, summary)
     spread = _answers(job.out, came)
-    if trained_on(pack.card, job.input, job.mapping, summary.rows).is_warning:
+    trained = trained_on(pack.card, job.input, job.mapping, summary.rows)
+    if trained.is_warning:
         click.echo("Warning: the pack was trained on this cohort; what the report says of it is too good", err=True)
-    later = _later(job, pack, summary, chosen, came)
+    later = _later(trained, pack, summary, chosen, came)
     scored = ScoredFile(job.input.name, job.out.name, summary, spread, _pictures(spread, summary), later)
     try:
         with written(path) as file:
@@ -123,11 +125,11 @@ def _answers(out: Path, came: Afterwards | None) -> Spread:
     return spread
 
 
-def _later(job: Job, pack: Pack, summary: Summary, chosen: Chosen | None, came: Afterwards | None) -> Later:
+def _later(
+    trained: TrainedOn, pack: Pack, summary: Summary, chosen: Chosen | None, came: Afterwards | None
+) -> Later:
     from scoring.report.figures import Later
-    from scoring.report.trained_on import trained_on
 
-    trained = trained_on(pack.card, job.input, job.mapping, summary.rows)
     if chosen is None or came is None:
         words = (
             "Nothing can be observed: no rows of the input share a patient, so it does not tell how any went on."
