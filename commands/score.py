@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Literal, NoReturn
@@ -16,16 +16,19 @@ import click
 
 from commands.options import DEFAULT_MODEL, NEW_FILE, Fault, mapping_option, tracking_uri_option
 from commands.registry import pack_folder
+from commands.score_on_spark import scored_on_spark
 from commands.score_report import require_report, write_report
 
 if TYPE_CHECKING:
     from model.pack import Pack
+    from scoring.reject_limit import RejectLimit
     from scoring.runs.run import Job
     from scoring.summary import Summary
 
 TOO_MANY_REJECTS = 3
 FAILED = 1
 GOES_ON = "--resume goes on with it"
+ONLY_HERE = ("rejects", "summary", "report", "resume", "workers", "chunk_rows")
 ENDINGS = (".parquet", ".csv.gz", ".csv", ".ndjson.gz", ".ndjson", ".jsonl.gz", ".jsonl")
 
 
@@ -33,26 +36,19 @@ class _Stopped(BaseException):
     """SIGTERM has come."""
 
 
-def reject_limit(context: click.Context | None, option: click.Parameter | None, value: str) -> tuple[float, bool]:
-    """How many rejects are taken without a word: a number of rows or, where the second is true, a percentage.
-
-    >>> reject_limit(None, None, "0.5%"), reject_limit(None, None, "10")
-    ((0.5, True), (10.0, False))
-    """
+def _limit(context: click.Context, option: click.Parameter, value: str) -> RejectLimit:
     del context, option
-    share = value.endswith("%")
+    from scoring.reject_limit import reject_limit
+
     try:
-        number = float(value[:-1]) if share else float(int(value))
-    except ValueError:
-        number = -1.0
-    if not 0 <= number <= (100 if share else 1e15):
-        raise click.BadParameter(f"{value} is no number of rows and no percentage; give 100 or 0.5%")
-    return number, share
+        return reject_limit(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @click.command()
-@click.argument("source", metavar="IN", type=click.Path(exists=True, path_type=Path))
-@click.argument("out", metavar="OUT", type=NEW_FILE)
+@click.argument("source", metavar="IN")
+@click.argument("out", metavar="OUT")
 @click.option("--pack", default=DEFAULT_MODEL, show_default=True, help="A pack folder, or models:/NAME@ALIAS.")
 @mapping_option
 @click.option(
@@ -77,7 +73,7 @@ def reject_limit(context: click.Context | None, option: click.Parameter | None, 
 @click.option(
     "--max-rejects",
     metavar="N|P%",
-    callback=reject_limit,
+    callback=_limit,
     default="0",
     show_default=True,
     help="With more, the exit code is 3; all files are written all the same.",
@@ -93,12 +89,20 @@ def reject_limit(context: click.Context | None, option: click.Parameter | None, 
     show_default=True,
     help="Rows that are scored, and kept for --resume, at a time.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "spark"]),
+    default="local",
+    show_default=True,
+    help="This machine, or a cluster: IN and OUT are then named as Spark names them, and OUT is a folder.",
+)
+@click.option("--master", help="Where Spark runs, e.g. local[2]; by default its own settings say it.")
 @tracking_uri_option
 @click.pass_context
 def score(
     context: click.Context,
-    source: Path,
-    out: Path,
+    source: str,
+    out: str,
     pack: str,
     mapping: Path | None,
     explain: Literal["top5", "all", "none"],
@@ -106,12 +110,14 @@ def score(
     rejects: Path | None,
     summary: Path | None,
     report: Path | None,
-    max_rejects: tuple[float, bool],
+    max_rejects: RejectLimit,
     resume: bool,
     overwrite: bool,
     as_of: str | None,
     workers: int | None,
     chunk_rows: int,
+    engine: str,
+    master: str | None,
     tracking_uri: str | None,
 ) -> None:
     """Score the rows of IN into OUT: the same answers as the service gives, a row each.
@@ -120,15 +126,24 @@ def score(
     record a line. OUT is .parquet, .csv or .ndjson. Every row is answered, abstained or rejected, with all reasons.
 
     Exit code: 0; 3 more rejects than --max-rejects; 2 the input, the mapping or the disk must be mended; 130 or 143
-    stopped by Ctrl-C or SIGTERM; 1 any other failure. See docs/batch.md.
+    stopped by Ctrl-C or SIGTERM; 1 any other failure. See docs/batch.md and docs/batch-on-spark.md.
     """
     from scoring.runs.run import Job
+    from scoring.settings import ScoreSettings
 
+    _require_engine(context, engine)
+    if engine == "spark":
+        settings = ScoreSettings(explain, coverage, date.fromisoformat(_day(as_of)))
+        folder = pack_folder(pack, tracking_uri)
+        found = scored_on_spark(source, out, folder, mapping, settings, overwrite=overwrite, master=master)
+        _tell(found, [out])
+        context.exit(TOO_MANY_REJECTS if max_rejects.exceeded(found.rejected, found.rows) else 0)
+    place = Path(out)
     job = Job(
-        input=source,
-        out=out,
-        rejects=_named(out, ".rejects.csv") if rejects is None else rejects,
-        summary=_named(out, ".summary.json") if summary is None else summary,
+        input=_there(source),
+        out=place,
+        rejects=_named(place, ".rejects.csv") if rejects is None else rejects,
+        summary=_named(place, ".summary.json") if summary is None else summary,
         mapping=mapping,
         explain=explain,
         coverage=coverage,
@@ -143,14 +158,36 @@ def score(
         require_report(report, job)
     with _stoppable(context):
         found, loaded = _scored(job, pack_folder(pack, tracking_uri))
-    click.echo(str(found))
-    for path in job.targets:
-        click.echo(f"Written: {path}")
+    _tell(found, job.targets)
     if report is not None:
         _reported(report, job, loaded, found)
-    limit, share = max_rejects
-    if found.rejected > (found.rows * limit / 100 if share else limit):
+    if max_rejects.exceeded(found.rejected, found.rows):
         context.exit(TOO_MANY_REJECTS)
+
+
+def _tell(found: Summary, written: Iterable[object]) -> None:
+    click.echo(str(found))
+    for place in written:
+        click.echo(f"Written: {place}")
+
+
+def _there(source: str) -> Path:
+    path = Path(source)
+    if not path.exists():
+        raise Fault(f"{source}: it is not there; name a file or a folder")
+    return path
+
+
+def _require_engine(context: click.Context, engine: str) -> None:
+    """Options that the engine does not know are told, not passed over."""
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name in (ONLY_HERE if engine == "spark" else ("master",))
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        other = "local" if engine == "spark" else "spark"
+        raise Fault(f"{', '.join(given)}: only with --engine {other}; leave it out, or choose that engine")
 
 
 def _scored(job: Job, folder: Path) -> tuple[Summary, Pack]:
@@ -236,7 +273,7 @@ def _named(out: Path, ending: str) -> Path:
 
 
 def _day(said: str | None) -> str:
-    from datetime import UTC, date
+    from datetime import UTC
 
     from features.today import latest_date
 

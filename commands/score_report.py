@@ -90,13 +90,13 @@ def _came(
     from scoring.sources.opening import open_source
 
     source = open_source(job.input, mapping)
-    if digest_of(job.input, source.files) != summary.plan.input:
+    if digest_of(job.input, source.files) != summary.input["input_digest"]:
         raise InputFault(f"{job.input}: it was changed after it was scored; score it again")
     found = chosen(source)
     if found is None:
         return None, None
     scale = pack.predictor.matrix.scale
-    return found, afterwards(found, mapping, scale, _outcome(pack), summary.plan.today)
+    return found, afterwards(found, mapping, scale, _outcome(pack), summary.settings.today)
 
 
 def _outcome(pack: Pack) -> Outcome:
@@ -141,7 +141,7 @@ def _later(
     if not len(came.rows):
         return Later(f"Nothing can be observed. {words}: no patient has later visits that make one.", trained, None)
     words += f", {len(answered.rows):,} of them an answer too."
-    judged = _judged(answered, pack, summary.plan.coverage)
+    judged = _judged(answered, pack, summary.settings.coverage)
     if judged is None:
         words += " That is too little to judge the answers by."
     return Later(words, trained, judged)

@@ -9,6 +9,7 @@ import pyarrow as pa
 from features.matrix import DesignMatrix
 
 Explain = Literal["none", "top5", "all"]
+FORMAT = 1  # of the columns of answers and rejects, and of the summary
 
 ROW, PATIENT, MONTH = "row", "patient_id", "months_since_onset"
 NUMBERS = (

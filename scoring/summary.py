@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.version import VERSION
 from model.answer import PackRef
 from model.distribution import band_of
 from model.predictor import BANDS
-from scoring.columns import CODES, NUMBERS, OUTCOME, REASONS
-from scoring.runs.plan import Plan
+from scoring.columns import CODES, FORMAT, NUMBERS, OUTCOME, REASONS
+from scoring.settings import ScoreSettings
 
 ABSTAINED, REJECTED = "abstained", "rejected"
+OUTCOMES = ("prediction", "prediction_with_cautions", ABSTAINED, REJECTED)
 
 
 @dataclass(slots=True)
@@ -57,7 +59,9 @@ class Tally:
 class Summary:
     """All that is told of a run. A row counts once among the outcomes, and under each code it has."""
 
-    plan: Plan
+    input: Mapping[str, object]  # what names it, as it stands in the summary's file
+    mapping: str | None  # sha256 of its file
+    settings: ScoreSettings
     pack: PackRef
     statement: str
     rows: int  # in the input
@@ -71,26 +75,24 @@ class Summary:
     def to_json(self) -> bytes:
         """The summary's file."""
         tally = self.tally
-        outcomes = ("prediction", "prediction_with_cautions", ABSTAINED, REJECTED)
         document = {
-            "format": self.plan.format,
-            "tregcast": self.plan.version,
+            "format": FORMAT,
+            "tregcast": VERSION,
             "pack": self.pack.to_json(),
             "statement": self.statement,
-            "input_digest": self.plan.input,
-            "mapping_digest": self.plan.mapping,
+            **self.input,
+            "mapping_digest": self.mapping,
             "settings": {
-                "explain": self.plan.explain,
-                "coverage": self.plan.coverage,
-                "as_of": self.plan.as_of,
-                "chunk_rows": self.plan.chunk_rows,
+                "explain": self.settings.explain,
+                "coverage": self.settings.coverage,
+                "as_of": self.settings.today.isoformat(),
             },
             "rows": {
                 "in": self.rows,
                 "answered_or_abstained": self.rows - self.rejected,
                 REJECTED: self.rejected,
             },
-            "outcomes": {name: tally.outcomes[name] for name in outcomes},
+            "outcomes": {name: tally.outcomes[name] for name in OUTCOMES},
             "cautions": _largest(tally.cautions),
             "reasons": _largest(tally.reasons),
             "problems": _largest(tally.problems),
@@ -100,7 +102,7 @@ class Summary:
 
     def __str__(self) -> str:
         lines = [f"{self.rows:,} rows in"]
-        for name in ("prediction", "prediction_with_cautions", ABSTAINED, REJECTED):
+        for name in OUTCOMES:
             lines.append(f"  {name:<26}{self.tally.outcomes[name]:>12,}")
         codes = (
             ("cautions", self.tally.cautions),

@@ -7,6 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from features.version import VERSION
 from model.predictor import BAND_LIMITS, BANDS
 from scoring.report.figures import Figure, Picture, ScoredFile
 from scoring.report.histogram import Histogram
@@ -67,8 +68,9 @@ def page(scored: ScoredFile) -> bytes:
         widths=_quantiles(scored.spread.widths),
         quantiles=QUANTILES,
         later=scored.later,
-        coverage=f"{100 * scored.summary.plan.coverage:g}%",
+        coverage=f"{100 * scored.summary.settings.coverage:g}%",
         names=NAMES,
+        version=VERSION,
     )
     return text.encode("utf-8")
 

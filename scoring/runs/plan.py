@@ -11,10 +11,10 @@ from pathlib import Path
 
 from features.version import VERSION
 from model.canonical import canonical_json
-from scoring.columns import Explain
+from scoring.columns import FORMAT, Explain
 from scoring.fault import InputFault, ScoringFault
+from scoring.settings import ScoreSettings
 
-FORMAT = 1  # of the columns of answers and rejects, and of the summary
 # how each is called where a run cannot be resumed because it differs
 NAMES = {
     "input": "the input",
@@ -44,9 +44,9 @@ class Plan:
     format: int = FORMAT
 
     @property
-    def today(self) -> date:
-        """The day that no visit may be after."""
-        return date.fromisoformat(self.as_of)
+    def settings(self) -> ScoreSettings:
+        """What is asked of the scorer."""
+        return ScoreSettings(self.explain, self.coverage, date.fromisoformat(self.as_of))
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,6 @@ from scoring.runs.spill import Spill
 from scoring.runs.survey import survey
 from scoring.runs.work_folder import PLACING, WorkFolder
 from scoring.scorer import Scorer
-from scoring.settings import ScoreSettings
 from scoring.sources.opening import open_source
 from scoring.sources.piece import Source
 from scoring.summary import Summary, Tally
@@ -81,8 +80,7 @@ def run(job: Job, pack: Pack, progress: Progress = silent) -> Summary:
     with _held(job) as folder:
         before = _stamps(source)
         plan, course = _settled(job, pack, source, folder, progress)
-        settings = ScoreSettings(plan.explain, plan.coverage, plan.today)
-        scorer = Scorer(pack.predictor, mapping, settings, source.identity)
+        scorer = Scorer(pack.predictor, mapping, plan.settings, source.identity)
         filling = Filling(scorer, source, folder, course, plan.chunk_rows, job.workers)
         rows, parts = filling.fill(progress)
         if _stamps(source) != before:
@@ -195,7 +193,9 @@ def _written(
     write_table(job.out, scorer.answer_schema, tally.answers(answers), said)
     rejects = in_order(folder.parts, parts, REJECTS, interleaved=not course.together)
     write_table(job.rejects, scorer.reject_schema, tally.rejects(rejects), said)
-    summary = Summary(plan, pack.predictor.pack, pack.predictor.statement, rows, tally)
+    about = {"input_digest": plan.input}
+    predictor = pack.predictor
+    summary = Summary(about, plan.mapping, plan.settings, predictor.pack, predictor.statement, rows, tally)
     if tally.outcomes.total() != rows:
         raise ArithmeticError(f"{rows} rows in, but {tally.outcomes.total()} answered, abstained or rejected")
     with written(job.summary) as file:

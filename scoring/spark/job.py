@@ -10,13 +10,55 @@ import click
 
 from features.mapping import ColumnMapping, MappingError, read_mapping
 from features.today import latest_date
+from scoring.columns import Explain
+from scoring.reject_limit import reject_limit
 from scoring.settings import ScoreSettings
-from scoring.spark.reject_limit import rejects_limit
 from scoring.spark.run import run
 from scoring.spark.session import start
 from scoring.spark.stopped import Stopped
+from scoring.summary import Summary
 
 TOO_MANY_REJECTS = 3  # the exit code
+
+
+def submit(
+    source: str,
+    out: str,
+    *,
+    pack: Path,
+    mapping: Path | None,
+    settings: ScoreSettings,
+    overwrite: bool,
+    master: str | None,
+) -> Summary:
+    """Run a job, in the session that is there or one of its own, and end the session.
+
+    Args:
+        source, out: as Spark names files.
+        pack, mapping: on the driver's machine.
+        settings: what is asked for.
+        overwrite: whether an OUT that is there is replaced.
+        master: where Spark runs; None where its own settings say it.
+
+    Raises:
+        Stopped, MappingError: there is no result; the text says why and what to do.
+    """
+    known = ColumnMapping() if mapping is None else read_mapping(mapping)
+    digest = None if mapping is None else sha256(mapping.read_bytes()).hexdigest()
+    session = start(master)
+    try:
+        return run(
+            session,
+            source,
+            out,
+            pack_folder=pack,
+            mapping=known,
+            settings=settings,
+            mapping_digest=digest,
+            overwrite=overwrite,
+        )
+    finally:
+        session.stop()
 
 
 class NoResult(click.ClickException):
@@ -43,7 +85,7 @@ def score_job(
     out: str,
     pack: Path,
     mapping_file: Path | None,
-    explain: str,
+    explain: Explain,
     coverage: float,
     max_rejects: str,
     as_of: datetime | None,
@@ -54,30 +96,20 @@ def score_job(
 
     Exit code 0; 3 with more rejects than --max-rejects, OUT in place all the same; 2 without a result.
     """
-    limit = rejects_limit(max_rejects)
     today = latest_date(datetime.now(UTC)) if as_of is None else as_of.date()
     try:
-        mapping = ColumnMapping() if mapping_file is None else read_mapping(mapping_file)
-        digest = None if mapping_file is None else sha256(mapping_file.read_bytes()).hexdigest()
-        settings = ScoreSettings(explain, coverage, today)  # type: ignore[arg-type]
-        session = start(master)
-        try:
-            found = run(
-                session,
-                source,
-                out,
-                pack_folder=pack,
-                mapping=mapping,
-                settings=settings,
-                mapping_digest=digest,
-                overwrite=overwrite,
-            )
-        finally:
-            session.stop()
+        limit = reject_limit(max_rejects)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    try:
+        settings = ScoreSettings(explain, coverage, today)
+        found = submit(
+            source, out, pack=pack, mapping=mapping_file, settings=settings, overwrite=overwrite, master=master
+        )
     except (Stopped, MappingError) as error:
         raise NoResult(str(error)) from None
-    click.echo(found.as_json().decode(), nl=False)
-    if limit.exceeded(found.counts.rejected, found.counts.rows):
+    click.echo(found.to_json().decode(), nl=False)
+    if limit.exceeded(found.rejected, found.rows):
         raise click.exceptions.Exit(TOO_MANY_REJECTS)
 
 

@@ -19,7 +19,8 @@ from scoring.spark.scored_rows import ScoreTask
 from scoring.spark.shipped_pack import ShippedPack, ship
 from scoring.spark.source import Source, read_source
 from scoring.spark.stopped import Stopped, told_by_task
-from scoring.spark.summary import Counts, SparkSummary, count
+from scoring.spark.summary import count
+from scoring.summary import Summary, Tally
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -49,7 +50,7 @@ def run(
     settings: ScoreSettings,
     mapping_digest: str | None = None,
     overwrite: bool = False,
-) -> SparkSummary:
+) -> Summary:
     """Score a file or folder on a cluster, and return the summary that was written.
 
     Args:
@@ -70,9 +71,12 @@ def run(
         with _reading(session), making(session, out, overwrite=overwrite) as place:
             read = read_source(session, source, mapping)
             shipped = ship(session, pack_folder, pack.id)
-            counts = score_source(read, place, pack, shipped, mapping=mapping, settings=settings)
-            summary = SparkSummary(read, counts, pack, settings, mapping_digest)
-            place.finish(summary.as_json())
+            tally = score_source(read, place, pack, shipped, mapping=mapping, settings=settings)
+            about, predictor = read.as_json(), pack.predictor
+            summary = Summary(
+                about, mapping_digest, settings, predictor.pack, predictor.statement, read.rows, tally
+            )
+            place.finish(summary.to_json())
             return summary
     except (Refused, MappingError) as error:
         raise Stopped(str(error)) from error
@@ -90,7 +94,7 @@ def score_source(
     *,
     mapping: ColumnMapping,
     settings: ScoreSettings,
-) -> Counts:
+) -> Tally:
     """Score what was read into the place of the result: rows are scored once, then parted by their kind."""
     session, stage = place.session, f"{place.work}/{STAGE}"
     answers = answer_schema(read.identity, pack.predictor.matrix, settings.explain)
@@ -98,16 +102,15 @@ def score_source(
     task = ScoreTask(shipped, mapping, settings, read.identity, read.used, read.headers)
     read.frame.mapInArrow(task.over(), schema).write.partitionBy(KIND).parquet(stage)
     both = session.read.schema(schema).parquet(stage)
-    counts = count(both)
-    if counts.rows != read.rows:
-        raise Stopped(
-            f"{read.rows} rows were read, but {counts.rows} answered or rejected; nothing is put in place"
-        )
+    tally = count(both)
+    told = tally.outcomes.total()
+    if told != read.rows:
+        raise Stopped(f"{read.rows} rows were read, but {told} answered or rejected; nothing is put in place")
     form = output_format(place.out)
     for kind, columns in ((ANSWERS, answers), (REJECTS, reject_schema(read.identity))):
         write(both.where(both[KIND] == kind).select(columns.names), f"{place.work}/{kind}", form)
     place.discard(STAGE)
-    return counts
+    return tally
 
 
 def spark_schema(schema: pa.Schema) -> StructType:

@@ -6,6 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from scoring.spark.stopped import Stopped
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -18,11 +20,19 @@ def start(master: str | None = None) -> SparkSession:
 
     Args:
         master: ``local[4]``, ``yarn``, ``k8s://...``; where None, Spark's own settings say it.
+
+    Raises:
+        Stopped: Spark does not start.
     """
+    from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName("tregcast score")
     if master is not None:
         builder = builder.master(master)
-    return builder.getOrCreate()
+    try:
+        return builder.getOrCreate()
+    except PySparkException as error:
+        words = f"Spark does not start ({error.getCondition() or type(error).__name__})"
+        raise Stopped(f"{words}; it needs Java 17, and a --master that it knows") from error

@@ -36,6 +36,10 @@ class Source:
     identity: pa.DataType
     headers: int  # fields of a line of CSV; 0 for other input
 
+    def as_json(self) -> dict[str, object]:
+        """What names the input in a summary: its bytes are not read twice for a digest of their own."""
+        return {"engine": "spark", "input_files": self.files, "input_listing_digest": self.listing}
+
 
 def read_source(session: SparkSession, path: str, mapping: ColumnMapping) -> Source:
     """Read and number a Parquet file or partitioned folder, CSV or NDJSON (by their endings, or those inside).
@@ -134,8 +138,8 @@ def _keyed(
     from pyspark.sql import functions as sql
     from pyspark.sql.pandas.types import to_arrow_type
 
-    header, identity = _identity_header(mapping), pa.string()
-    if header in used:
+    header, identity = mapping.header_of(PATIENT), pa.string()
+    if header is not None and header in used:
         own = _own(used)[used.index(header)]
         identity = to_arrow_type(frame.schema[own].dataType)
         if not any(allowed(identity) for allowed in IDENTITIES):
@@ -148,11 +152,6 @@ def _keyed(
     headed = _files(blocks) if headers else 0
     rows = sum(block.rows for block in blocks) - headed
     return Source(frame, used, rows, _files(blocks), _listing(blocks), identity, headers)
-
-
-def _identity_header(mapping: ColumnMapping) -> str:
-    source = mapping.sources.get(PATIENT)
-    return PATIENT if source is None and not mapping.sources else "" if source is None else source.headers[0]
 
 
 def _used(headers: Iterable[str], mapping: ColumnMapping) -> list[str]:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from model.pack import Pack
+from scoring.runs.progress import silent
 from scoring.runs.run import Job, run
 from scoring.summary import Summary
 from tests.service.conftest import other_pack_folder, pack, pack_folder
@@ -47,6 +48,7 @@ def scored(pack: Pack) -> Score:
             "as_of": "2026-01-01",
             "chunk_rows": 40,
         }
-        return run(Job(source, out, **{**known, **asked}), pack)  # type: ignore[arg-type]
+        progress = asked.pop("progress", silent)
+        return run(Job(source, out, **{**known, **asked}), pack, progress)  # type: ignore[arg-type]
 
     return score

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import signal
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +15,9 @@ from click.testing import CliRunner, Result
 
 from cli import main
 from features.version import VERSION
-from tests.scoring.command import AS_OF, files_of
+from scoring.fault import InputFault
+from scoring.runs.progress import Step
+from tests.scoring.command import AS_OF, files_of, interrupted
 from tests.scoring.conftest import Score
 
 
@@ -50,7 +53,7 @@ def test_the_three_files(visits_file: Path, pack_folder: Path, tmp_path: Path, r
         "fast": int((rates > 1.0).sum()),
     }
     assert said["tregcast"] == VERSION
-    assert said["settings"] == {"explain": "top5", "coverage": 0.9, "as_of": "2026-01-01", "chunk_rows": 16384}
+    assert said["settings"] == {"explain": "top5", "coverage": 0.9, "as_of": "2026-01-01"}
     assert f"{rows} rows in" in result.stdout
     assert "scoring  100 %" in result.stderr
     assert "sim-0" not in result.output
@@ -138,42 +141,35 @@ def test_a_second_run_on_one_output_is_refused(visits_file: Path, tmp_path: Path
     assert ran(visits_file).exit_code == 0
 
 
-def test_a_pack_that_fails_is_told_without_values(
-    visits_file: Path, tmp_path: Path, ran, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A failure that nobody foresaw: its kind and place are told, not its words, and the finished parts stay."""
-    from scoring.runs.work_folder import WorkFolder
-
-    def fails(*arguments: object) -> None:
-        raise RuntimeError("secret")
-
-    monkeypatch.setattr(WorkFolder, "mark", fails)
-    result = ran(visits_file, "--chunk-rows", "50")
+def test_a_failure_that_nobody_foresaw(visits_file: Path, pack_folder: Path, tmp_path: Path, ran) -> None:
+    """A finished part is spoilt while a killed run waits to be resumed: kind and place are told, not the words."""
+    work = tmp_path / "out" / ".a.csv.parts"
+    (tmp_path / "out").mkdir(exist_ok=True)
+    asked = [visits_file, tmp_path / "out" / "a.csv", "--pack", pack_folder, *AS_OF, "--chunk-rows", 8]
+    part = work / "part-00000000.answers.arrow"
+    interrupted(asked, signal.SIGKILL, part.exists)
+    part.write_bytes(b"secret" * 100)
+    result = ran(visits_file, "--chunk-rows", "8", "--resume")
     assert result.exit_code == 1
-    assert "RuntimeError in test_command.fails" in result.stderr
+    assert "Error: ArrowInvalid in " in result.stderr
     assert "secret" not in result.output
     assert not (tmp_path / "out" / "a.csv").exists()
-    monkeypatch.undo()
-    assert ran(visits_file, "--chunk-rows", "50", "--resume").exit_code == 0
+    part.unlink()
+    assert ran(visits_file, "--chunk-rows", "8", "--resume").exit_code == 0
 
 
-def test_an_input_that_changes_while_it_is_read(
-    visits: pd.DataFrame, tmp_path: Path, ran, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from scoring import run as scoring_run
+def test_an_input_that_changes_while_it_is_read(visits: pd.DataFrame, tmp_path: Path, scored: Score) -> None:
+    source = tmp_path / "c.csv"
+    visits.to_csv(source, index=False)
+    (tmp_path / "out").mkdir()
 
-    visits.to_csv(tmp_path / "c.csv", index=False)
-    survey = scoring_run.survey
+    def changing(step: Step) -> None:
+        if step.words == "scoring" and step.share == 1:
+            with source.open("a") as file:
+                file.write("\n")
 
-    def changing(source):
-        with (tmp_path / "c.csv").open("a") as file:
-            file.write("\n")
-        return survey(source)
-
-    monkeypatch.setattr(scoring_run, "survey", changing)
-    result = ran(tmp_path / "c.csv")
-    assert result.exit_code == 2
-    assert "it was changed while it was read; run again" in result.stderr
+    with pytest.raises(InputFault, match="it was changed while it was read; run again"):
+        scored(source, tmp_path / "out" / "a.csv", progress=changing)
     assert files_of(tmp_path / "out") == {}
 
 
@@ -203,3 +199,16 @@ def test_a_mapping(tmp_path: Path, ran, scored: Score) -> None:
     (tmp_path / "m.toml").write_text(MAPPING.replace('"Score"', '"Points"'))
     result = ran(tmp_path / "c.csv", "--mapping", tmp_path / "m.toml", "--overwrite")
     assert (result.exit_code, "the mapping names Points" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["--engine", "spark", "--resume", "--workers", "2"], "--resume, --workers: only with --engine local"),
+        (["--master", "local[2]"], "--master: only with --engine spark"),
+    ],
+)
+def test_options_of_the_other_engine_are_refused(visits_file: Path, ran, more: list[str], says: str) -> None:
+    result = ran(visits_file, *more)
+    assert result.exit_code == 2
+    assert says in result.output

@@ -34,22 +34,19 @@ from scoring.spark.run import READING, run, score_source
 from scoring.spark.shipped_pack import ship
 from scoring.spark.source import read_source
 from scoring.spark.stopped import Stopped, told_by_task
-from scoring.spark.summary import SparkSummary
+from scoring.summary import Summary
 from tests.conftest import Trained
 
 DAY = "2026-11-23"
 SETTINGS = ScoreSettings("top5", 0.9, date.fromisoformat(DAY))
 SECRET = "Mary Secret"
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning"),
-]
-Run = Callable[..., SparkSummary]
+pytestmark = pytest.mark.slow
+Run = Callable[..., Summary]
 
 
 @pytest.fixture
 def scored(session: SparkSession, trained: Trained) -> Run:
-    def with_pack(source: Path, out: Path, **more: Any) -> SparkSummary:
+    def with_pack(source: Path, out: Path, **more: Any) -> Summary:
         asked = {"mapping": ColumnMapping(), "settings": SETTINGS, **more}
         return run(session, str(source), str(out), pack_folder=trained.pack_folder, **asked)
 
@@ -83,8 +80,8 @@ def placed(out: Path, kind: str) -> list[dict[str, Any]]:
     return pq.read_table(out / kind).sort_by("row").to_pylist()
 
 
-def agree(out: Path, wanted: Scored, summary: SparkSummary) -> None:
-    assert (out / "summary.json").read_bytes() == summary.as_json()
+def agree(out: Path, wanted: Scored, summary: Summary) -> None:
+    assert (out / "summary.json").read_bytes() == summary.to_json()
     agreeing(out, wanted)
 
 
@@ -133,7 +130,7 @@ def test_a_partitioned_folder(scored: Run, trained: Trained, frame: pd.DataFrame
     wanted = local(trained, table)
     assert wanted.rejects.num_rows > 3
     agree(tmp_path / "out", wanted, summary)
-    assert summary.source.files == 4
+    assert summary.input["input_files"] == 4
 
 
 def test_each_row_a_patient_with_all_contributions_and_a_mapping(

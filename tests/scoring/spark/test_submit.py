@@ -69,3 +69,39 @@ def test_the_job(java: None, trained: Trained, reference_frame: pd.DataFrame, ro
     again = submit(tmp_path, rooms, *asked)
     assert again.returncode == 2
     assert "Error: out is there already; name another, or say --overwrite" in again.stdout
+
+
+def test_the_command(java: None, trained: Trained, reference_frame: pd.DataFrame, tmp_path: Path) -> None:
+    """``tregcast score --engine spark`` is the same job."""
+    frame = reference_frame.iloc[:80].reset_index(drop=True)
+    frame.loc[3, "crp_mg_l"] = 8200.0
+    frame.to_parquet(tmp_path / "in.parquet", index=False)
+    wanted = local(trained, pq.read_table(tmp_path / "in.parquet"))
+    rejected = wanted.rejects.num_rows
+    asked = ["in.parquet", "out", "--pack", trained.pack_folder, "--as-of", DAY, "--max-rejects", rejected]
+
+    done = engine(tmp_path, *asked, "--master", "local[2]")
+    assert done.returncode == 0, done.stderr
+    agreeing(tmp_path / "out", wanted)
+    assert f"rejected                  {rejected:>12,}" in done.stdout
+    assert "Written: out" in done.stdout
+
+    again = engine(tmp_path, *asked, "--master", "local[2]")
+    assert again.returncode == 2
+    assert "Error: out is there already" in again.stderr
+
+
+def test_a_spark_that_does_not_start(java: None, trained: Trained, tmp_path: Path) -> None:
+    done = engine(tmp_path, "in.parquet", "out", "--pack", trained.pack_folder, "--master", "nowhere")
+    assert done.returncode == 2
+    assert "Spark does not start" in done.stderr or "Error: in.parquet" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def engine(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-m", "cli", "score", *arguments, "--engine", "spark"]
+    known = {name: value for name, value in os.environ.items() if name not in {"PYSPARK_PYTHON", "SPARK_HOME"}}
+    known |= {"PYTHONPATH": str(ROOT), "SPARK_LOCAL_IP": "127.0.0.1"}
+    return subprocess.run(
+        [str(word) for word in words], env=known, cwd=folder, capture_output=True, text=True, check=False
+    )
