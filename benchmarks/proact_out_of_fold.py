@@ -27,9 +27,9 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from model.answer import NUMBERS
 from model.crossfit import grouped_folds
 from model.predictor import COVERAGE
-from scoring.columns import NUMBERS
 from training.cohort import read_cohort
 from training.metrics import Forecasts, by_band, metrics
 from training.paired import RESAMPLES

@@ -13,6 +13,16 @@ from model.contribution import Contribution
 
 Json = Mapping[str, object]
 
+NUMBERS = (
+    "progression_rate",
+    "interval_lower",
+    "interval_upper",
+    "probability_slow",
+    "probability_intermediate",
+    "probability_fast",
+)
+"""What the numbers of a prediction are called in a table, a column each."""
+
 
 @dataclass(frozen=True, slots=True)
 class PackRef:

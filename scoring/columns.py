@@ -7,19 +7,12 @@ from typing import Literal
 import pyarrow as pa
 
 from features.matrix import DesignMatrix
+from model.answer import NUMBERS
 
 Explain = Literal["none", "top5", "all"]
 FORMAT = 1  # of the columns of answers and rejects, and of the summary
 
 ROW, PATIENT, MONTH = "row", "patient_id", "months_since_onset"
-NUMBERS = (
-    "progression_rate",
-    "interval_lower",
-    "interval_upper",
-    "probability_slow",
-    "probability_intermediate",
-    "probability_fast",
-)
 OUTCOME, REASONS = "outcome", "reasons"
 BASE, CONTRIBUTION = "base_value", "contribution_"
 CODES, PROBLEMS = "codes", "problems"

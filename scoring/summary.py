@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.version import VERSION
-from model.answer import PackRef
+from model.answer import NUMBERS, PackRef
 from model.distribution import band_of
 from model.predictor import BANDS
-from scoring.columns import CODES, FORMAT, NUMBERS, OUTCOME, REASONS
+from scoring.columns import CODES, FORMAT, OUTCOME, REASONS
 from scoring.settings import ScoreSettings
 
 ABSTAINED, REJECTED = "abstained", "rejected"

@@ -6,20 +6,12 @@ import json
 from typing import TYPE_CHECKING
 
 from features.table import Row, patients
-from model.answer import Answer, Prediction, outcome, render
+from model.answer import NUMBERS, Answer, Prediction, outcome, render
 from model.predictor import Predictor
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NUMBERS = (
-    "progression_rate",
-    "interval_lower",
-    "interval_upper",
-    "probability_slow",
-    "probability_intermediate",
-    "probability_fast",
-)
 TEXTS = ("outcome", "reasons", "answer")
 
 

@@ -8,9 +8,10 @@ from features.consistency import COMPLETED_FROM
 from features.matrix import DesignMatrix
 from features.table import COMPARATOR, PATIENT, TIME
 from features.vocabulary import Quantity, vocabulary
+from model.answer import NUMBERS
 from model.contents import Contents
 from model.golden import golden_records
-from training.scoring import NUMBERS, TEXTS
+from training.scoring import TEXTS
 
 if TYPE_CHECKING:
     import pandas as pd

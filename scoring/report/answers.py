@@ -13,7 +13,8 @@ import pyarrow.json as pajson
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from scoring.columns import NUMBERS, ROW
+from model.answer import NUMBERS
+from scoring.columns import ROW
 from scoring.results.tables import kind_of
 from scoring.sources.text_file import opened
 

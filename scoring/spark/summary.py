@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from model.answer import NUMBERS
 from model.distribution import FAST_ABOVE, SLOW_BELOW
 from model.predictor import BANDS
-from scoring.columns import CODES, NUMBERS, OUTCOME, REASONS
+from scoring.columns import CODES, OUTCOME, REASONS
 from scoring.spark.columns import KIND, REJECTS
 from scoring.summary import ABSTAINED, OUTCOMES, REJECTED, Tally
 

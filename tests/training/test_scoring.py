@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from features.table import patients
-from model.answer import Prediction, render
+from model.answer import NUMBERS, Prediction, render
 from model.predictor import Predictor
-from training.scoring import NUMBERS, TEXTS, score_table
+from training.scoring import TEXTS, score_table
 
 if TYPE_CHECKING:
     from tests.conftest import Trained

@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 
 from features.mapping import MappingError
-from model.answer import render
+from model.answer import NUMBERS, render
 from model.golden import golden_records
 from training.cohort import CohortError
-from training.scoring import NUMBERS, TEXTS, score_table
+from training.scoring import TEXTS, score_table
 from training.signature import input_columns
 from training.summary import summary
 from training.tracking import open_store
