@@ -13,6 +13,7 @@ from features.matrix import DesignMatrix
 from model.distribution import PredictiveDistribution
 from model.fitted import FittedModel
 from scoring.columns import TOP
+from scoring.fault import ScoringFault
 from scoring.settings import ScoreSettings
 
 Floats = NDArray[np.float64]
@@ -62,6 +63,19 @@ class Numbers:
             yield from _largest(shares[:, :-1], answered, matrix)
         elif settings.explain == "all":
             yield from (pa.array(column, mask=~answered) for column in shares[:, :-1].T)
+
+
+def require_coverage(fitted: FittedModel, coverage: float) -> None:
+    """Before anything is scored: each situation has residuals enough for an interval of this coverage.
+
+    Raises:
+        ScoringFault: there are too few.
+    """
+    for situation in fitted.situations:
+        try:
+            PredictiveDistribution(np.zeros(1), np.ones(1), (situation.residuals,)).interval(coverage)
+        except ValueError as error:
+            raise ScoringFault(f"{error} in this pack; ask for a lower --coverage") from error
 
 
 def _largest(shares: Floats, answered: Mask, matrix: DesignMatrix) -> Iterator[pa.Array]:

@@ -14,6 +14,7 @@ from scoring.columns import Explain
 from scoring.fault import InputFault, ScoringFault, writing_fault
 from scoring.results.placed import place, unfinished, written
 from scoring.results.tables import kind_of, write_table
+from scoring.rows.numbers import require_coverage
 from scoring.runs.cutting import CHUNK_ROWS
 from scoring.runs.filling import Filling
 from scoring.runs.merge import in_order
@@ -77,6 +78,7 @@ def run(job: Job, pack: Pack, progress: Progress = silent) -> Summary:
     mapping = ColumnMapping() if job.mapping is None else read_mapping(job.mapping)
     source = open_source(job.input, mapping)
     _require_targets(job, source)
+    require_coverage(pack.predictor.fitted, job.coverage)
     with _held(job) as folder:
         before = _stamps(source)
         plan, course = _settled(job, pack, source, folder, progress)

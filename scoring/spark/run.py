@@ -12,6 +12,8 @@ import pyarrow as pa
 from features.mapping import ColumnMapping, MappingError
 from model.pack import Pack, Refused, load_pack
 from scoring.columns import answer_schema, reject_schema
+from scoring.fault import ScoringFault
+from scoring.rows.numbers import require_coverage
 from scoring.settings import ScoreSettings
 from scoring.spark.columns import ANSWERS, KIND, REJECTS, both_schema
 from scoring.spark.place import Place, making
@@ -68,6 +70,7 @@ def run(
     """
     try:
         pack = load_pack(pack_folder)
+        require_coverage(pack.predictor.fitted, settings.coverage)
         with _reading(session), making(session, out, overwrite=overwrite) as place:
             read = read_source(session, source, mapping)
             shipped = ship(session, pack_folder, pack.id)
@@ -78,10 +81,12 @@ def run(
             )
             place.finish(summary.to_json())
             return summary
-    except (Refused, MappingError) as error:
+    except Stopped:
+        raise
+    except (Refused, MappingError, ScoringFault) as error:
         raise Stopped(str(error)) from error
     except Exception as error:
-        if isinstance(error, Stopped) or not type(error).__module__.startswith(("pyspark", "py4j")):
+        if not type(error).__module__.startswith(("pyspark", "py4j")):
             raise
         raise Stopped(told_by_task(error)) from None
 

@@ -212,3 +212,11 @@ def test_options_of_the_other_engine_are_refused(visits_file: Path, ran, more: l
     result = ran(visits_file, *more)
     assert result.exit_code == 2
     assert says in result.output
+
+
+def test_a_coverage_that_the_pack_cannot_give(visits_file: Path, tmp_path: Path, ran) -> None:
+    result = ran(visits_file, "--coverage", "0.995")
+    assert result.exit_code == 2
+    assert "coverage 0.995 needs at least 399 residuals; there are 300" in result.stderr
+    assert "ask for a lower --coverage" in result.stderr
+    assert files_of(tmp_path / "out") == {}
