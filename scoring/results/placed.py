@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from scoring.runs.parts import sync_folder
-
 
 def unfinished(target: Path) -> Path:
     """What a file is called until it is whole.
@@ -37,4 +35,13 @@ def written(target: Path) -> Iterator[BinaryIO]:
 def place(target: Path) -> None:
     """Put the whole file in its place."""
     unfinished(target).replace(target)
-    sync_folder(target.parent)
+    sync(target.parent)
+
+
+def sync(path: Path) -> None:
+    """Make what a file holds, or the names in a folder, outlive the machine's power."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from scoring.results.placed import sync
 from scoring.scored import Scored
 
 BATCH = 8192  # rows that are read back at a time
@@ -37,7 +38,7 @@ class Parts:
         """Write a part, so that it outlives the machine's power; ``batch`` rows are read back at a time."""
         self._write(self.path(number, REJECTS), scored.rejects, batch)
         self._write(self.path(number, ANSWERS), scored.answers, batch)
-        sync_folder(self.folder)
+        sync(self.folder)
 
     def read(self, number: int, kind: str) -> Iterator[pa.RecordBatch]:
         """The rows of a part, in the order of their numbers."""
@@ -54,17 +55,3 @@ class Parts:
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder outlive the machine's power."""
-    sync_file(folder)
-
-
-def sync_file(path: Path) -> None:
-    """Make what is written outlive the machine's power."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

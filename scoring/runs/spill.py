@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from scoring.chunk import TableChunk
 from scoring.fault import InputFault
+from scoring.results.placed import sync
 from scoring.runs.cutting import MOST_OF_ONE
 from scoring.runs.identity import hashes, joined, nobody
-from scoring.runs.parts import sync_file
 from scoring.sources.piece import Piece, Ragged, Source
 
 MOST_FILES = 256  # open at once
@@ -56,7 +56,7 @@ class Spill:
             self._share_out(waiting, header, writers, open_files)
         for number in range(self.count):
             if self.path(number).exists():
-                sync_file(self.path(number))
+                sync(self.path(number))
 
     def chunks(self, number: int, header: str, chunk_rows: int) -> Iterator[TableChunk]:
         """The rows of a file, in chunks of whole patients."""

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from scoring.fault import ScoringFault
-from scoring.runs.parts import Parts, sync_folder
+from scoring.results.placed import sync
+from scoring.runs.parts import Parts
 from scoring.runs.plan import Course, Plan, read_plan, write_plan
 
 LOCK, PLAN, SHARED_OUT, PLACING = "lock", "plan.json", "shared-out", "placing"
@@ -75,7 +76,7 @@ class WorkFolder:
         aside = self.path.with_name(f"{self.path.name}.done")
         shutil.rmtree(aside, ignore_errors=True)
         self.path.replace(aside)
-        sync_folder(aside.parent)
+        sync(aside.parent)
         shutil.rmtree(aside)
         self.release()
 
@@ -103,4 +104,4 @@ class WorkFolder:
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(self.path / name)
-        sync_folder(self.path)
+        sync(self.path)
