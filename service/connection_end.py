@@ -26,19 +26,40 @@ class Connections(ServerState):
     ending = False
 
 
-class _Closing:
-    """A transport whose end is another's to decide."""
+class Closing:
+    """A transport whose end is another's to decide. What is asked of it after its end is not done, and no fault.
+
+    A client may be gone at any moment: uvloop raises a `RuntimeError` of a write, or of a pause in reading, that
+    comes between the end of a connection and the news of it.
+    """
 
     def __init__(self, transport: asyncio.Transport, leave: Callable[[asyncio.Transport], None]) -> None:
         self._transport, self._leave = transport, leave
         self._closed = False
 
     def close(self) -> None:
+        """End it, when its owner thinks it is time."""
         self._closed = True
         self._leave(self._transport)
 
     def is_closing(self) -> bool:
+        """Whether it ends, or has ended."""
         return self._closed or self._transport.is_closing()
+
+    def write(self, data: bytes) -> None:
+        """Send, if there is anybody to send to."""
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    def pause_reading(self) -> None:
+        """Take in no more for now."""
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Take in more."""
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._transport, name)
@@ -55,7 +76,7 @@ class EndingProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin; at a server that ends, for one request at most."""
-        super().connection_made(_Closing(transport, self._leave))  # type: ignore[arg-type]
+        super().connection_made(Closing(transport, self._leave))  # type: ignore[arg-type]
         if isinstance(self.server_state, Connections) and self.server_state.ending:
             self.shutdown()
 
