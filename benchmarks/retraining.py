@@ -5,8 +5,8 @@
 Each step is the command itself, in a process of its own: time by the wall clock, processor time of the process and
 those it started (divided by the first it is how many cores were at work), the largest resident set among them.
 Prints a table, and by what power of the patients each grows from size to size.
-`train` is there with every other step: a second version, with the settings that `tune` found or else with another
-seed, is what `compare` compares with the first. `tune` is per trial.
+`train` comes with `compare` and `report`, which need a version: a second one, with the settings that `tune` found or
+else with another seed, is what `compare` compares with the first. `tune` is per trial.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _costs(patients: int, steps: list[str], trials: int, folder: Path) -> Iterat
     cost("simulate", "cohort", "simulate", "--patients", str(patients), "--out", "cohort.parquet")
     if "check" in steps:
         yield cost("check", "cohort", "check", "cohort.parquet", accepted=(0, 3))
-    if steps != ["check"]:
+    if {"train", "compare", "report"} & set(steps):
         yield cost("train", "train", "cohort.parquet")
     again = ["--seed", "1"]
     if "tune" in steps:
