@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack, closing
 
 import numpy as np
 import pyarrow as pa
@@ -11,8 +12,8 @@ from scoring.columns import ROW
 from scoring.runs.parts import Parts
 
 
-def in_order(parts: Parts, numbers: Iterable[int], kind: str, *, interleaved: bool) -> Iterator[pa.RecordBatch]:
-    """The rows of all parts.
+def in_order(parts: Parts, numbers: Iterable[int], kind: str, *, interleaved: bool) -> Generator[pa.RecordBatch]:
+    """The rows of all parts. Close it where it is not used up: files are open while it waits.
 
     Args:
         parts: each in the order of its rows.
@@ -23,9 +24,15 @@ def in_order(parts: Parts, numbers: Iterable[int], kind: str, *, interleaved: bo
     """
     if not interleaved:
         for number in numbers:
-            yield from parts.read(number, kind)
+            with closing(parts.read(number, kind)) as batches:
+                yield from batches
         return
-    streams = [_Stream(parts.read(number, kind)) for number in numbers]
+    with ExitStack() as to_close:
+        streams = [_Stream(to_close.enter_context(closing(parts.read(number, kind)))) for number in numbers]
+        yield from _merged(streams)
+
+
+def _merged(streams: list[_Stream]) -> Iterator[pa.RecordBatch]:
     while streams := [stream for stream in streams if stream.fill()]:
         upto = min(stream.last for stream in streams)  # all rows up to here are in what is held
         taken = pa.Table.from_batches([batch for stream in streams for batch in stream.take(upto)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +40,7 @@ class Parts:
         self._write(self.path(number, ANSWERS), scored.answers, batch)
         sync(self.folder)
 
-    def read(self, number: int, kind: str) -> Iterator[pa.RecordBatch]:
+    def read(self, number: int, kind: str) -> Generator[pa.RecordBatch]:
         """The rows of a part, in the order of their numbers."""
         with self.path(number, kind).open("rb") as file, pa.ipc.open_file(file) as reader:
             for at in range(reader.num_record_batches):

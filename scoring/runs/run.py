@@ -190,10 +190,10 @@ def _written(job: Job, pack: Pack, plan: Plan, filling: Filling, numbers: Iterat
     scorer, read = filling.scorer, filling.folder.parts
     interleaved = not filling.course.together
     said = {"tregcast.pack_id": pack.id, "tregcast.version": plan.version, "tregcast.format": str(plan.format)}
-    answers = in_order(read, numbers, ANSWERS, interleaved=interleaved)
-    write_table(job.out, scorer.answer_schema, tally.answers(answers), said)
-    rejects = in_order(read, range(filling.parts), REJECTS, interleaved=interleaved)
-    write_table(job.rejects, scorer.reject_schema, tally.rejects(rejects), said)
+    with closing(in_order(read, numbers, ANSWERS, interleaved=interleaved)) as answers:
+        write_table(job.out, scorer.answer_schema, tally.answers(answers), said)
+    with closing(in_order(read, range(filling.parts), REJECTS, interleaved=interleaved)) as rejects:
+        write_table(job.rejects, scorer.reject_schema, tally.rejects(rejects), said)
     about = {"input_digest": plan.input}
     predictor = pack.predictor
     summary = Summary(about, plan.mapping, plan.settings, predictor.pack, predictor.statement, filling.rows, tally)
