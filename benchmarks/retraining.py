@@ -5,8 +5,8 @@
 Each step is the command itself, in a process of its own: time by the wall clock, processor time of the process and
 those it started (divided by the first it is how many cores were at work), the largest resident set among them.
 Prints a table, and by what power of the patients each grows from size to size.
-`train` comes with `compare` and `report`, which need a version: a second one, with the settings that `tune` found or
-else with another seed, is what `compare` compares with the first. `tune` is per trial.
+`train` comes with `compare` and `report`, which need a version: a second one, with the settings that `tune` found
+or else with another seed, is what `compare` compares with the first. `tune` is per trial.
 """
 
 from __future__ import annotations

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -31,7 +31,13 @@ WAITING = 1  # chunks that are read while all threads are at work
 MERGED = 65_536  # rows of all parts that are read back at a time, where they are merged
 
 
-@dataclass(frozen=True, eq=False)
+class _Todo(NamedTuple):
+    number: int  # of a part
+    make: Callable[[], None]
+    told: Step  # when it is finished
+
+
+@dataclass(eq=False)
 class Filling:
     """Makes each part of a run that is not there yet.
 
@@ -42,6 +48,7 @@ class Filling:
         course: whether patients stand together in the input.
         chunk_rows: rows that are scored at a time, at least.
         workers: threads.
+        rows, parts: of the input, so far.
     """
 
     scorer: Scorer
@@ -50,43 +57,55 @@ class Filling:
     course: Course
     chunk_rows: int
     workers: int
+    rows: int = field(default=0, init=False)
+    parts: int = field(default=0, init=False)
 
-    def fill(self, progress: Progress) -> tuple[int, int]:
-        """Score all that is not finished; returns the rows of the input and how many parts there are."""
-        if self.course.together:
-            return self._in_order(progress)
-        return self._scattered(progress)
+    def fill(self, progress: Progress) -> Generator[int]:
+        """Score what is not finished, and number the parts in their order, each when it is finished.
 
-    def _in_order(self, progress: Progress) -> tuple[int, int]:
-        rows = count = 0
-        with self._pool() as do:
-            for work in cut(self.source, self.chunk_rows):
-                rows += work.count
-                count += 1
-                told = Step(SCORING, work.share, rows)
-                if self.folder.parts.finished(work.number):
-                    progress(told)
-                else:
-                    do(partial(self._one, work), partial(progress, told))
-        return rows, count
+        Threads score while the caller does something with a part. Close it where it is not used up.
+        """
+        steps = self._in_order() if self.course.together else self._scattered(progress)
+        under_way: deque[tuple[_Todo, Future[None] | None]] = deque()
+
+        def first() -> int:
+            todo, future = under_way.popleft()
+            if future is not None:
+                future.result()
+            progress(todo.told)
+            return todo.number
+
+        pool = ThreadPoolExecutor(self.workers, "scoring")
+        try:
+            for todo in steps:
+                done = self.folder.parts.finished(todo.number)
+                under_way.append((todo, None if done else pool.submit(todo.make)))
+                if len(under_way) >= self.workers + WAITING:
+                    yield first()
+            while under_way:
+                yield first()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _in_order(self) -> Iterator[_Todo]:
+        for work in cut(self.source, self.chunk_rows):
+            self.rows += work.count
+            self.parts += 1
+            yield _Todo(work.number, partial(self._one, work), Step(SCORING, work.share, self.rows))
 
     def _one(self, work: Work) -> None:
         scored = self._scored(work.chunk)
         self._finish(work.number, [scored, self._ragged(work.ragged)], work.count)
 
-    def _scattered(self, progress: Progress) -> tuple[int, int]:
+    def _scattered(self, progress: Progress) -> Iterator[_Todo]:
         header = self.source.identity_header or ""
         spill = Spill(self.folder.path, self.course.files)
         done = self.folder.marked(SHARED_OUT)
-        rows, ragged_parts = self._share_out(spill, header, progress) if done is None else json.loads(done)
-        with self._pool() as do:
-            for number in range(spill.count):
-                told = Step(SCORING, (number + 1) / spill.count, round(rows * (number + 1) / spill.count))
-                if self.folder.parts.finished(number):
-                    progress(told)
-                else:
-                    do(partial(self._file, spill, number, header), partial(progress, told))
-        return rows, spill.count + ragged_parts
+        self.rows, self.parts = self._share_out(spill, header, progress) if done is None else json.loads(done)
+        for number in range(self.parts):
+            share = min(1.0, (number + 1) / spill.count)
+            told = Step(SCORING, share, round(self.rows * share))
+            yield _Todo(number, partial(self._file, spill, number, header), told)
 
     def _file(self, spill: Spill, number: int, header: str) -> None:
         count, found = 0, []
@@ -96,18 +115,18 @@ class Filling:
         self._finish(number, found or [self._scored(None)], count)
 
     def _share_out(self, spill: Spill, header: str, progress: Progress) -> tuple[int, int]:
-        """Share out the rows, and make parts of the ragged ones; returns rows and the number of those parts."""
+        """Share out the rows, and make the parts of the ragged ones; returns rows and the number of all parts."""
         ragged: list[Ragged] = []
-        rows = parts = 0
+        rows, parts = 0, spill.count
         for share, count, more in spill.write(self.source, header):
             rows += count + len(more)
             ragged += more
             if len(ragged) >= self.chunk_rows:
-                self._finish(spill.count + parts, [self._ragged(ragged)], len(ragged))
+                self._finish(parts, [self._ragged(ragged)], len(ragged))
                 parts, ragged = parts + 1, []
             progress(Step("sharing out", share, rows))
         if ragged:
-            self._finish(spill.count + parts, [self._ragged(ragged)], len(ragged))
+            self._finish(parts, [self._ragged(ragged)], len(ragged))
             parts += 1
         self.folder.mark(SHARED_OUT, json.dumps([rows, parts]).encode())
         return rows, parts
@@ -133,29 +152,6 @@ class Filling:
             raise ArithmeticError(f"part {number}: {count} rows in, but {told} answered, abstained or rejected")
         batch = BATCH if self.course.together else max(1, MERGED // self.course.files)
         self.folder.parts.write(number, Scored(answers, rejects), batch)
-
-    @contextmanager
-    def _pool(self) -> Iterator[Callable[[Callable[[], None], Callable[[], None]], None]]:
-        """Threads, and what gives them something to do and then tells of it; it waits while enough is waiting."""
-        waiting: deque[tuple[Future[None], Callable[[], None]]] = deque()
-
-        def await_first() -> None:
-            future, then = waiting.popleft()
-            future.result()
-            then()
-
-        def do(something: Callable[[], None], then: Callable[[], None]) -> None:
-            while len(waiting) >= self.workers + WAITING:
-                await_first()
-            waiting.append((pool.submit(something), then))
-
-        pool = ThreadPoolExecutor(self.workers, "scoring")
-        try:
-            yield do
-            while waiting:
-                await_first()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _by_row(table: pa.Table) -> pa.Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -11,20 +11,21 @@ from scoring.columns import ROW
 from scoring.runs.parts import Parts
 
 
-def in_order(parts: Parts, count: int, kind: str, *, interleaved: bool) -> Iterator[pa.RecordBatch]:
+def in_order(parts: Parts, numbers: Iterable[int], kind: str, *, interleaved: bool) -> Iterator[pa.RecordBatch]:
     """The rows of all parts.
 
     Args:
         parts: each in the order of its rows.
-        count: how many there are.
+        numbers: of the finished ones in their order; each is read when it is named.
         kind: answers or rejects.
-        interleaved: whether rows of one part stand between those of another; else each begins after the one before.
+        interleaved: whether rows of one part stand between those of another; else each begins after the one before,
+            and is read before the next is named.
     """
     if not interleaved:
-        for number in range(count):
+        for number in numbers:
             yield from parts.read(number, kind)
         return
-    streams = [_Stream(parts.read(number, kind)) for number in range(count)]
+    streams = [_Stream(parts.read(number, kind)) for number in numbers]
     while streams := [stream for stream in streams if stream.fill()]:
         upto = min(stream.last for stream in streams)  # all rows up to here are in what is held
         taken = pa.Table.from_batches([batch for stream in streams for batch in stream.take(upto)])

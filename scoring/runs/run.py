@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -84,17 +84,16 @@ def run(job: Job, pack: Pack, progress: Progress = silent) -> Summary:
         plan, course = _settled(job, pack, source, folder, progress)
         scorer = Scorer(pack.predictor, mapping, plan.settings, source.identity)
         filling = Filling(scorer, source, folder, course, plan.chunk_rows, job.workers)
-        rows, parts = filling.fill(progress)
-        if _stamps(source) != before:
-            raise InputFault(f"{job.input}: it was changed while it was read; run again")
-        progress(Step("writing", 0.0, rows))
-        with _cleared(job):
-            summary = _written(job, pack, plan, course, scorer, folder, rows, parts)
+        with _cleared(job), closing(filling.fill(progress)) as numbers:
+            summary = _written(job, pack, plan, filling, numbers)
+            if _stamps(source) != before:
+                raise InputFault(f"{job.input}: it was changed while it was read; run again")
+            progress(Step("writing", 0.0, summary.rows))
         folder.mark(PLACING)
         for target in job.targets:
             place(target)
         folder.remove()
-        progress(Step("writing", 1.0, rows))
+        progress(Step("writing", 1.0, summary.rows))
     return summary
 
 
@@ -185,21 +184,22 @@ def _stamps(source: Source) -> list[tuple[int, int]]:
     return [(each.st_size, each.st_mtime_ns) for each in found]
 
 
-def _written(
-    job: Job, pack: Pack, plan: Plan, course: Course, scorer: Scorer, folder: WorkFolder, rows: int, parts: int
-) -> Summary:
-    """Write all files, whole and beside their places."""
+def _written(job: Job, pack: Pack, plan: Plan, filling: Filling, numbers: Iterator[int]) -> Summary:
+    """Write all files, whole and beside their places, while the parts with these numbers are made."""
     tally = Tally()
+    scorer, read = filling.scorer, filling.folder.parts
+    interleaved = not filling.course.together
     said = {"tregcast.pack_id": pack.id, "tregcast.version": plan.version, "tregcast.format": str(plan.format)}
-    answers = in_order(folder.parts, parts, ANSWERS, interleaved=not course.together)
+    answers = in_order(read, numbers, ANSWERS, interleaved=interleaved)
     write_table(job.out, scorer.answer_schema, tally.answers(answers), said)
-    rejects = in_order(folder.parts, parts, REJECTS, interleaved=not course.together)
+    rejects = in_order(read, range(filling.parts), REJECTS, interleaved=interleaved)
     write_table(job.rejects, scorer.reject_schema, tally.rejects(rejects), said)
     about = {"input_digest": plan.input}
     predictor = pack.predictor
-    summary = Summary(about, plan.mapping, plan.settings, predictor.pack, predictor.statement, rows, tally)
-    if tally.outcomes.total() != rows:
-        raise ArithmeticError(f"{rows} rows in, but {tally.outcomes.total()} answered, abstained or rejected")
+    summary = Summary(about, plan.mapping, plan.settings, predictor.pack, predictor.statement, filling.rows, tally)
+    if tally.outcomes.total() != filling.rows:
+        counted = tally.outcomes.total()
+        raise ArithmeticError(f"{filling.rows} rows in, but {counted} answered, abstained or rejected")
     with written(job.summary) as file:
         file.write(summary.to_json())
     return summary

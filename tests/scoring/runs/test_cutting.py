@@ -152,7 +152,7 @@ def test_scattered_patients_are_brought_together_and_rows_back_in_order(
         whole = pa.concat_tables([*tables, empty]).sort_by("row")
         parts.write(number, Scored(whole, empty))
     assert all(len(places) == 1 for places in where.values())
-    batches = list(in_order(parts, count, ANSWERS, interleaved=True))
+    batches = list(in_order(parts, range(count), ANSWERS, interleaved=True))
     rows = [row for batch in batches for row in batch["row"].to_pylist()]
     assert sorted([*rows, *ragged]) == list(range(1, len(rows) + len(ragged) + 1))
     assert rows == sorted(rows)
