@@ -31,6 +31,7 @@ ONE_WORKER = {
     "rivals": "rivals",
     "proact_cohort": "proact",
     "tracking_server": "tracking",
+    "unbroken": "search",
 }
 
 

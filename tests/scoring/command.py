@@ -1,4 +1,4 @@
-"""``tregcast score`` as a process of its own, so that it can be stopped and killed."""
+"""``tregcast score`` in this process, and as one of its own, so that it can be stopped and killed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from click.testing import CliRunner, Result
+
+from cli import main
+
 ROOT = Path(__file__).parents[2]
 KNOWN = {**os.environ, "PYTHONPATH": str(ROOT)}
 AS_OF = ("--as-of", "2026-01-01")
@@ -18,6 +22,11 @@ AS_OF = ("--as-of", "2026-01-01")
 def command(*arguments: object) -> list[str]:
     """What is run."""
     return [sys.executable, "-W", "error", "-m", "cli", "score", *map(str, arguments)]
+
+
+def here(*arguments: object) -> Result:
+    """The command in this process, run to its end: all that it goes on with is on the disk."""
+    return CliRunner().invoke(main, ["score", *map(str, arguments)], catch_exceptions=False)
 
 
 def done(*arguments: object) -> subprocess.CompletedProcess[str]:

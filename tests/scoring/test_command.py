@@ -11,13 +11,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from cli import main
 from features.version import VERSION
 from scoring.fault import InputFault
 from scoring.runs.progress import Step
-from tests.scoring.command import AS_OF, files_of, interrupted
+from tests.scoring.command import AS_OF, files_of, here, interrupted
 from tests.scoring.conftest import Score
 
 
@@ -27,8 +26,7 @@ def ran(pack_folder: Path, tmp_path: Path) -> object:
     (tmp_path / "out").mkdir()
 
     def run(source: Path, *more: object) -> Result:
-        arguments = ["score", source, tmp_path / "out" / "a.csv", "--pack", pack_folder, *AS_OF, *more]
-        return CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
+        return here(source, tmp_path / "out" / "a.csv", "--pack", pack_folder, *AS_OF, *more)
 
     return run
 

@@ -16,6 +16,7 @@ from training.worth import CLINICAL, EVERYTHING, MARKERS, Worth, markers_like, w
 from training.worth_report import as_text, plot, write
 
 PATIENTS, VISITS = 240, 2
+pytestmark = pytest.mark.xdist_group("worth")  # what is found is fitted once for all
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,10 @@ import pandas as pd
 import pytest
 
 from tests.proof.scale import scaled
-from tests.scoring.command import AS_OF, KNOWN, ROOT, command, done, files_of, interrupted
+from tests.scoring.command import AS_OF, KNOWN, ROOT, command, done, files_of, here, interrupted
 
 KILLS = scaled(100, least=4)
+pytestmark = pytest.mark.xdist_group("stopped")  # what nothing stops is run once for all
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +77,8 @@ def test_killed_at_random_and_resumed(
         if not work.exists():
             break
     if work.exists():
-        result = done(*asked)
-        assert result.returncode == 0, result.stderr
+        resumed = here(*asked)
+        assert resumed.exit_code == 0, resumed.stderr
     shutil.rmtree(tmp_path / ".a.csv.parts.done", ignore_errors=True)  # was killed while it tidied up
     assert files_of(tmp_path) == expected
 
@@ -98,19 +99,19 @@ def test_stopped_and_resumed(
     assert "Stopped; --resume goes on with it" in result.stderr
     assert "Traceback" not in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == [work.name]
-    refused = done(*asked)
-    assert refused.returncode == 2
+    refused = here(*asked)
+    assert refused.exit_code == 2
     assert "a run was stopped here; --resume goes on with it, --overwrite starts anew" in refused.stderr
-    other = done(*asked, "--resume", "--coverage", "0.8", "--explain", "none")
-    assert other.returncode == 2
+    other = here(*asked, "--resume", "--coverage", "0.8", "--explain", "none")
+    assert other.exit_code == 2
     assert "--explain, --coverage differs from the run that was stopped" in other.stderr
     kept = {path.name: path.stat().st_mtime_ns for path in work.glob("*.answers.arrow")}
     assert kept
     plan = json.loads((work / "plan.json").read_text())
     assert plan["plan"]["as_of"] == "2026-01-01"
     later = [each for each in asked if each not in AS_OF]  # another day: the one it began with is kept
-    resumed = done(*later, "--resume")
-    assert resumed.returncode == 0, resumed.stderr
+    resumed = here(*later, "--resume")
+    assert resumed.exit_code == 0, resumed.stderr
     assert files_of(tmp_path) == whole["together"][0]
 
 
@@ -126,12 +127,12 @@ def test_what_differs_is_named(
     plan = json.loads((work / "plan.json").read_text())
     plan["plan"]["version"] = "0.0.9"
     (work / "plan.json").write_text(json.dumps(plan))
-    result = done(*[other_pack_folder if each == pack_folder else each for each in asked], "--resume")
-    assert result.returncode == 2
-    assert "the input, the pack, Tregcast's version differs from the run that was stopped" in result.stderr
+    other = here(*[other_pack_folder if each == pack_folder else each for each in asked], "--resume")
+    assert other.exit_code == 2
+    assert "the input, the pack, Tregcast's version differs from the run that was stopped" in other.stderr
     (work / "plan.json").write_text("{}")
-    assert "no plan of a run" in done(*asked, "--resume").stderr
-    assert done(*asked, "--overwrite").returncode == 0
+    assert "no plan of a run" in here(*asked, "--resume").stderr
+    assert here(*asked, "--overwrite").exit_code == 0
     assert sorted(files_of(work.parent)) == ["a.csv", "a.rejects.csv", "a.summary.json"]
 
 
@@ -167,6 +168,6 @@ def test_a_full_disk(
         assert "Traceback" not in result.stderr
         assert [path.name for path in kept.iterdir()] == [".a.csv.parts"]
         shutil.copytree(kept, folder, dirs_exist_ok=True)
-        resumed = done(*asked, "--resume")
-        assert resumed.returncode == 0, resumed.stderr
+        resumed = here(*asked, "--resume")
+        assert resumed.exit_code == 0, resumed.stderr
         assert files_of(folder) == whole[name][0]

@@ -13,6 +13,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 REQUIRED = "TREGCAST_REQUIRE_JAVA"  # set in CI: there a missing Java is a failure
+# On the loopback address; and compiled quickly, not thoroughly, which is half the processor time of a short life.
+ENVIRONMENT = {"SPARK_LOCAL_IP": "127.0.0.1", "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +32,8 @@ def session(java: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sp
     folder = tmp_path_factory.mktemp("spark")
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
-        patch.setenv("PYSPARK_PYTHON", sys.executable)
-        patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+        for name, value in {"PYSPARK_PYTHON": sys.executable, **ENVIRONMENT}.items():
+            patch.setenv(name, value)
         builder = SparkSession.builder.master("local[2]").appName("tests")
         for name, value in settings(folder).items():
             builder = builder.config(name, value)
