@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -33,7 +32,7 @@ def open_files() -> list[str]:
     found = []
     for handle in Path("/proc/self/fd").iterdir():
         try:
-            found.append(os.readlink(handle))
+            found.append(str(handle.readlink()))
         except FileNotFoundError:  # the one that reads this folder
             continue
     return found
