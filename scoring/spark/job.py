@@ -76,7 +76,9 @@ class NoResult(click.ClickException):
 @click.option("--pack", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--mapping", "mapping_file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--explain", type=click.Choice(["top5", "all", "none"]), default="top5", show_default=True)
-@click.option("--coverage", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.9)
+@click.option(
+    "--coverage", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.9, show_default=True
+)
 @click.option("--max-rejects", default="0", show_default=True, help="A number of rows, or a share such as 1%.")
 @click.option(
     "--as-of", type=click.DateTime(["%Y-%m-%d"]), help="The day that no visit may be after; default today."
