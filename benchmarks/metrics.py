@@ -46,7 +46,7 @@ def main(folder: Path) -> None:
     )
     for words, call in (
         ("a request", lambda: metrics.request("POST", "/v1/predict", "/v1/predict", 200, 0.0007)),
-        ("an answer", lambda: metrics.answered("predict", outcome(answer), codes, answer, missing)),
+        ("an answer", lambda: metrics.answers.answered("predict", outcome(answer), codes, answer, missing)),
         ("what a record lacks", lambda: lacking(matrix, record)),
         ("predict itself", lambda: pack.predictor.predict(record)),
         ("durable records", lambda: metrics.recorded(0.001)),

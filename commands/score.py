@@ -3,37 +3,25 @@
 from __future__ import annotations
 
 import os
-import signal
-import traceback
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from commands.options import DEFAULT_MODEL, NEW_FILE, Fault, mapping_option, tracking_uri_option
 from commands.registry import pack_folder
+from commands.score_here import reported, scored_here, stoppable
 from commands.score_on_spark import scored_on_spark
-from commands.score_report import require_report, write_report
+from commands.score_report import require_report
 
 if TYPE_CHECKING:
-    from model.pack import Pack
     from scoring.reject_limit import RejectLimit
-    from scoring.runs.run import Job
     from scoring.summary import Summary
 
-TOO_MANY_REJECTS = 3
-FAILED = 1
-GOES_ON = "--resume goes on with it"
 ONLY_HERE = ("rejects", "summary", "report", "resume", "workers", "chunk_rows")
 ENDINGS = (".parquet", ".csv.gz", ".csv", ".ndjson.gz", ".ndjson", ".jsonl.gz", ".jsonl")
-
-
-class _Stopped(BaseException):
-    """SIGTERM has come."""
 
 
 def _limit(context: click.Context, option: click.Parameter, value: str) -> RejectLimit:
@@ -130,14 +118,15 @@ def score(
     """
     from scoring.runs.run import Job
     from scoring.settings import ScoreSettings
+    from scoring.spark.job import SparkJob
 
     _require_engine(context, engine)
     if engine == "spark":
         settings = ScoreSettings(explain, coverage, date.fromisoformat(_day(as_of)))
         folder = pack_folder(pack, tracking_uri)
-        found = scored_on_spark(source, out, folder, mapping, settings, overwrite=overwrite, master=master)
+        found = scored_on_spark(SparkJob(source, out, folder, mapping, settings, overwrite, master))
         _tell(found, [out])
-        context.exit(TOO_MANY_REJECTS if max_rejects.exceeded(found.rejected, found.rows) else 0)
+        context.exit(max_rejects.exit_code(found.rejected, found.rows))
     place = Path(out)
     job = Job(
         input=_there(source),
@@ -156,13 +145,12 @@ def score(
     )
     if report is not None:
         require_report(report, job)
-    with _stoppable(context):
-        found, loaded = _scored(job, pack_folder(pack, tracking_uri))
+    with stoppable(context):
+        found, loaded = scored_here(job, pack_folder(pack, tracking_uri))
     _tell(found, job.targets)
     if report is not None:
-        _reported(report, job, loaded, found)
-    if max_rejects.exceeded(found.rejected, found.rows):
-        context.exit(TOO_MANY_REJECTS)
+        reported(report, job, loaded, found)
+    context.exit(max_rejects.exit_code(found.rejected, found.rows))
 
 
 def _tell(found: Summary, written: Iterable[object]) -> None:
@@ -188,78 +176,6 @@ def _require_engine(context: click.Context, engine: str) -> None:
     if given:
         other = "local" if engine == "spark" else "spark"
         raise Fault(f"{', '.join(given)}: only with --engine {other}; leave it out, or choose that engine")
-
-
-def _scored(job: Job, folder: Path) -> tuple[Summary, Pack]:
-    from commands.score_progress import shown
-    from features.mapping import MappingError
-    from model.pack import Refused, load_pack
-    from scoring.fault import ScoringFault
-    from scoring.runs.run import run
-
-    try:
-        with shown() as progress:
-            pack = load_pack(folder)
-            return run(job, pack, progress), pack
-    except Refused as error:
-        raise Fault(f"{folder}: {error}") from error
-    except (ScoringFault, MappingError) as error:
-        raise Fault(str(error)) from error
-    except Exception as error:
-        click.echo(f"Error: {_place(error)}; nothing is written in the place of a result, {GOES_ON}", err=True)
-        raise click.exceptions.Exit(FAILED) from error
-
-
-def _reported(path: Path, job: Job, pack: Pack, summary: Summary) -> None:
-    """Write the page. Whatever goes wrong, the answers are in their place."""
-    from scoring.fault import ScoringFault
-
-    try:
-        write_report(path, job, pack, summary)
-    except ScoringFault as error:
-        raise Fault(f"{error}; {_no_page(path)}") from error
-    except Exception as error:
-        words = error.strerror if isinstance(error, OSError) and error.strerror else _place(error)
-        click.echo(f"Error: {path}: {words}; {_no_page(path)}", err=True)
-        raise click.exceptions.Exit(FAILED) from error
-    click.echo(f"Written: {path}")
-
-
-def _no_page(path: Path) -> str:
-    there = f"{path} is of an earlier run" if path.exists() else "there is no report"
-    return f"the answers are in place, but {there}"
-
-
-def _place(error: Exception) -> str:
-    """What failed and where, without its text, which may hold a value.
-
-    >>> _place(ValueError("crp = 8200"))
-    'ValueError'
-    """
-    frames = traceback.extract_tb(error.__traceback__)
-    if isinstance(error, ArithmeticError) or not frames:
-        return f"{type(error).__name__}{f': {error}' if isinstance(error, ArithmeticError) else ''}"
-    where = " < ".join(f"{Path(frame.filename).stem}.{frame.name}:{frame.lineno}" for frame in frames[:-5:-1])
-    return f"{type(error).__name__} in {where}"
-
-
-@contextmanager
-def _stoppable(context: click.Context) -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the run after the chunks at work; the exit code says which."""
-    before = signal.signal(signal.SIGTERM, _stop)
-    try:
-        yield
-    except (KeyboardInterrupt, _Stopped) as stopped:
-        click.echo(f"Stopped; {GOES_ON}", err=True)
-        number = signal.SIGTERM if isinstance(stopped, _Stopped) else signal.SIGINT
-        context.exit(128 + number)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    del number, frame
-    raise _Stopped
 
 
 def _named(out: Path, ending: str) -> Path:

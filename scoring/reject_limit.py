@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+TOO_MANY_REJECTS = 3  # exit code
+
 
 @dataclass(frozen=True, slots=True)
 class RejectLimit:
@@ -19,6 +21,10 @@ class RejectLimit:
         (True, False)
         """
         return rejected > (self.amount * rows / 100 if self.is_share else self.amount)
+
+    def exit_code(self, rejected: int, rows: int) -> int:
+        """What a run that wrote all its files ends with: 3 if there are too many rejects, else 0."""
+        return TOO_MANY_REJECTS if self.exceeded(rejected, rows) else 0
 
 
 def reject_limit(text: str) -> RejectLimit:

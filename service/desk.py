@@ -109,7 +109,7 @@ class Desk:
             self.metrics.recorded(perf_counter() - started)
         endpoint = ENDPOINTS[request.scope["route"].path]
         for each in kept:
-            self.metrics.answered(endpoint, each.outcome, each.codes, each.answer, each.lacking)
+            self.metrics.answers.answered(endpoint, each.outcome, each.codes, each.answer, each.lacking)
         outcomes = {each.outcome for each in kept}
         request.state.outcome = outcomes.pop() if len(outcomes) == 1 else "mixed"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from scoring.compiled.known import KnownPatterns
 from scoring.compiled.patterns import Patterns, Words
 from scoring.compiled.regression import CompiledRegression
 from scoring.compiled.scores import HeldScores
+from scoring.compiled.source import CompiledSource
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -36,7 +37,7 @@ class _Curve(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class CompiledCopula:
+class CompiledCopula(CompiledSource[Copula]):
     """The copula of ``plain``, and the same integers for every row. Safe under threads.
 
     Sums of floating-point numbers are in no place: scores, shares and means are rounded to whole units one by one,
@@ -50,24 +51,6 @@ class CompiledCopula:
     >>> CompiledCopula(plain).contributions(rows).tolist() == plain.contributions(rows).tolist()
     True
     """
-
-    kind: ClassVar[str] = Copula.kind
-
-    plain: Copula
-
-    @property
-    def n_features(self) -> int:
-        """The width of a row."""
-        return self.plain.n_features
-
-    @property
-    def unit(self) -> float:
-        """The size of one grid unit, a power of two."""
-        return self.plain.unit
-
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """What the plain copula is stored as."""
-        return self.plain.to_arrays()
 
     def estimate(self, rows: Rows) -> Integers:
         """What `Copula.estimate` gives: rows (n, p) -> (n,), in grid units.
@@ -98,11 +81,6 @@ class CompiledCopula:
             known, into = self._known.of(patterns.words), out[start : start + _ROWS]
             _put_contributions(scores, patterns.number, known, self._curve, self.plain.positions, into)
         return out
-
-    def _checked(self, rows: Rows) -> Floats:
-        if rows.ndim != 2 or rows.shape[1] != self.n_features:
-            raise ValueError(f"rows have shape {rows.shape}; expected (n, {self.n_features})")
-        return np.ascontiguousarray(rows, np.float64)
 
     def _regressions(self, words: Words) -> Floats:
         """(m, q + 2): coefficients, spread and h(0) of patterns, as `Copula` keeps them."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from model.booster_json import FLOAT32_MAX
 from model.tables import Rows, TreeTables
 from scoring.compiled.kernel import kernel
+from scoring.compiled.source import CompiledSource
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -21,7 +21,7 @@ _LARGEST = float(FLOAT32_MAX)
 
 
 @dataclass(frozen=True, eq=False)
-class CompiledTables:
+class CompiledTables(CompiledSource[TreeTables]):
     """The tables of ``plain``, and the same integers for every row. Safe under threads.
 
     >>> halves = TreeTables(  # x0 < 0.5 ? -1 : 3, where the base is 1
@@ -34,24 +34,6 @@ class CompiledTables:
     >>> compiled.estimate(np.array([[0.0], [1.0], [np.nan]])).tolist()
     [-1, 3, 3]
     """
-
-    kind: ClassVar[str] = TreeTables.kind
-
-    plain: TreeTables
-
-    @property
-    def n_features(self) -> int:
-        """The width of a row."""
-        return self.plain.n_features
-
-    @property
-    def unit(self) -> float:
-        """The size of one grid unit, a power of two."""
-        return self.plain.unit
-
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """What the plain tables are stored as."""
-        return self.plain.to_arrays()
 
     def estimate(self, rows: Rows) -> Integers:
         """What `TreeTables.estimate` gives: rows (n, p) -> (n,), in grid units.
@@ -75,11 +57,6 @@ class CompiledTables:
         found[:, -1] = self.plain.base
         _put_contributions(given, plan.source, plan.threshold, plan.slot_feature, plan.entries, found)
         return found
-
-    def _checked(self, rows: Rows) -> Floats:
-        if rows.ndim != 2 or rows.shape[1] != self.n_features:
-            raise ValueError(f"rows have shape {rows.shape}; expected (n, {self.n_features})")
-        return np.ascontiguousarray(rows, np.float64)
 
     @cached_property
     def _plan(self) -> _Plan:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from features.derive import ROUNDING, SHORTEST_SPAN_MONTHS
+from scoring.compiled.kernel import kernel
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Integers = NDArray[np.int64]
 
 
-def changes(values: Floats, beyond: NDArray[np.bool_], month: Floats, starts: NDArray[np.int64]) -> Floats:
+def changes(values: Floats, beyond: Mask, month: Floats, starts: Integers) -> Floats:
     """The change per month up to each row (n,), NaN where it is not known.
 
     As in `features.derive`: by least squares over what was measured exactly, where that is at least twice over at
@@ -32,8 +34,10 @@ def changes(values: Floats, beyond: NDArray[np.bool_], month: Floats, starts: ND
     return out
 
 
-@numba.njit(cache=True, nogil=True)
-def _changes(values, beyond, month, bounds, shortest, rounding, out):  # type: ignore[no-untyped-def]
+@kernel
+def _changes(
+    values: Floats, beyond: Mask, month: Floats, bounds: Integers, shortest: float, rounding: float, out: Floats
+) -> None:
     x, y = np.empty(len(values)), np.empty(len(values))
     for patient in range(len(bounds) - 1):
         count = readings = 0
@@ -49,8 +53,8 @@ def _changes(values, beyond, month, bounds, shortest, rounding, out):  # type: i
             out[row] = change
 
 
-@numba.njit(cache=True, nogil=True)
-def _slope(x, y, count, rounding):  # type: ignore[no-untyped-def]
+@kernel
+def _slope(x: Floats, y: Floats, count: int, rounding: float) -> float:
     total_x = total_y = across = along = most = 0.0
     for at in range(count):
         total_x += x[at]

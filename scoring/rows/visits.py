@@ -63,6 +63,7 @@ class _Reader:
 
     def visits(self) -> Visits:
         time, day = self.number(TIME, exact=True), self.days(DATE)
+        known_age, known_delay = self.number(AGE, exact=True).values, self.number(DELAY, exact=True).values
         dated = day.there
         self.odd |= dated == (~np.isnan(time.values))  # a time, or a date, and never both
         clock = np.where(dated, day.places / DAYS_PER_MONTH, time.values)
@@ -75,12 +76,13 @@ class _Reader:
         measured = {name: found if patients.alone else found.take(order) for name, found in measured.items()}
         sent = {name: ~np.isnan(found.values) for name, found in measured.items()}
         complete(measured, self.count)
-        age, delay = self.age(patients, clock[order], month), self.delay(patients, month)
+        age = self.age(patients, known_age[order], clock[order], month)
+        delay = self.delay(patients, known_delay[order], month)
         categories = self.categories(patients)
         return Visits(patients, month, age, delay, categories, measured, sent, patients.any(self.odd))
 
     def number(self, column: str, *, exact: bool = False) -> Numbers:
-        """The numbers of a column; what is odd is noted."""
+        """The numbers of a column, by position in the chunk; what is odd is noted."""
         quantity = vocabulary().by_column[column]
         cells = self.columns.get(column)
         if cells is None:
@@ -152,9 +154,8 @@ class _Reader:
             self.odd |= ~later | np.repeat(patients.sizes > MOST_VISITS, patients.sizes)
         return month
 
-    def age(self, patients: Patients, clock: Floats, month: Floats) -> Floats:
+    def age(self, patients: Patients, known: Floats, clock: Floats, month: Floats) -> Floats:
         """As `features.table` does: the first that is known, and the time between."""
-        known = self.number_in_order(AGE, patients)
         first, last = patients.earliest(~np.isnan(known)), patients.last
         years = np.where(first >= 0, known[first] + (clock[last] - clock[first]) / 12.0, np.nan)
         low, high = vocabulary().by_column[AGE].plausible
@@ -162,20 +163,11 @@ class _Reader:
             self.odd |= (years < low) | (years > high)
         return np.asarray(years - (month[last] - month) / 12.0)
 
-    def delay(self, patients: Patients, month: Floats) -> Floats:
-        found, differ = patients.constant(self.number_in_order(DELAY, patients))
+    def delay(self, patients: Patients, known: Floats, month: Floats) -> Floats:
+        found, differ = patients.constant(known)
         self.odd |= differ
         with np.errstate(invalid="ignore"):
             return np.where(found > month, np.nan, found)
-
-    def number_in_order(self, column: str, patients: Patients) -> Floats:
-        if column not in self.columns:
-            return self.nothing
-        quantity = vocabulary().by_column[column]
-        unit = self.units.get(column, quantity.unit)
-        found = read_numbers(self.columns[column], quantity, unit, exact=True)
-        self.odd |= found.odd[patients.order]
-        return found.values[patients.order]
 
     def categories(self, patients: Patients) -> dict[str, Integers]:
         """Of the patient, but for riluzole: that is the last known up to the visit."""

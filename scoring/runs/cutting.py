@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from scoring.chunk import Chunk, RecordChunk, TableChunk
 from scoring.fault import InputFault
@@ -50,6 +51,19 @@ def cut(source: Source, chunk_rows: int = CHUNK_ROWS) -> Iterator[Work]:
         yield Work(number, _together(waiting), tuple(ragged), 1.0)
 
 
+def require_few_of_one(begins: NDArray[np.int64], count: int, header: str) -> None:
+    """Refuse a column as that of the patients if more of the ``count`` rows are of one than any patient has.
+
+    Args:
+        begins: (k,) the first row of each patient, ascending. count: of all rows. header: of the column.
+
+    Raises:
+        InputFault: there are more than 65,536 of one.
+    """
+    if int(np.diff(begins, append=count).max(initial=0)) > MOST_OF_ONE:
+        raise InputFault(f"more than {MOST_OF_ONE} rows of one {header}; is that the column of the patients?")
+
+
 def _bytes(pieces: Iterable[Piece]) -> int:
     """Of lines of records; a table's cells are not counted."""
     return sum(len(line) for piece in pieces for line in piece.lines)
@@ -84,9 +98,7 @@ def _end(chunk: Chunk, header: str | None, chunk_rows: int) -> int:
         return 0
     begins = np.flatnonzero(starts(joined(chunk.table[header])))
     later = begins[begins >= chunk_rows]
-    run = int(np.diff([*begins, count]).max())
-    if run > MOST_OF_ONE:
-        raise InputFault(f"more than {MOST_OF_ONE} rows of one {header}; is that the column of the patients?")
+    require_few_of_one(begins, count, header)
     return int(later[0]) if len(later) else 0
 
 

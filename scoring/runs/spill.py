@@ -12,9 +12,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from scoring.chunk import TableChunk
-from scoring.fault import InputFault
 from scoring.results.placed import sync
-from scoring.runs.cutting import MOST_OF_ONE
+from scoring.runs.cutting import require_few_of_one
 from scoring.runs.identity import hashes, joined, nobody
 from scoring.sources.piece import Piece, Ragged, Source
 
@@ -59,7 +58,11 @@ class Spill:
                 sync(self.path(number))
 
     def chunks(self, number: int, header: str, chunk_rows: int) -> Iterator[TableChunk]:
-        """The rows of a file, in chunks of whole patients."""
+        """The rows of a file, in chunks of whole patients.
+
+        Raises:
+            InputFault: one patient has more than 65,536 rows.
+        """
         if not self.path(number).exists():
             return
         with self.path(number).open("rb") as file, pa.ipc.open_file(file) as reader:
@@ -69,8 +72,7 @@ class Spill:
         keys = _keys(joined(table[header]), rows)
         order = np.argsort(keys, kind="stable")
         begins = np.flatnonzero(np.diff(keys[order], prepend=keys[order[:1]] + np.uint64(1)))
-        if len(begins) and int(np.diff([*begins, len(rows)]).max()) > MOST_OF_ONE:
-            raise InputFault(f"more than {MOST_OF_ONE} rows of one {header}; is that the column of the patients?")
+        require_few_of_one(begins, len(rows), header)
         begin = 0
         while begin < len(rows):
             later = begins[begins >= begin + chunk_rows]

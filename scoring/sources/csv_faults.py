@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 from pathlib import Path
 from typing import BinaryIO
 
 from scoring.fault import InputFault
-from scoring.sources.csv_header import AS_UTF8
+from scoring.sources.csv_header import not_utf8
 from scoring.sources.text_file import opened
 
 
@@ -32,15 +31,14 @@ class WatchedFile(io.RawIOBase):
         return data
 
 
-def invalid_text(path: Path) -> InputFault:
-    """What is told of the first line that is not UTF-8, where there is one."""
+def text_fault(path: Path) -> InputFault:
+    """The fault of a file that the parser refused: its first line that is not UTF-8, where there is one."""
     with opened(path) as (file, _):
         for number, line in enumerate(file, 1):
             try:
-                codecs.decode(line, "utf-8")
+                line.decode("utf-8")
             except UnicodeDecodeError as error:
-                byte = line[error.start]
-                return InputFault(f"{path}: line {number} is not UTF-8 text (byte 0x{byte:02x}); {AS_UTF8}")
+                return not_utf8(path, number, error)
     return InputFault(f"{path}: it cannot be read as CSV; export it again")
 
 
@@ -49,7 +47,6 @@ def unclosed_quote(path: Path) -> int | None:
 
     Such a mark swallows all rows after it. A single mark within a text, as in ``5" needle``, is none.
     """
-    ending = b""
     with opened(path) as (file, _):
         rows = csv.reader(io.TextIOWrapper(file, "utf-8", "replace", newline=""))
         begins, last, ends = 1, [""], 0
@@ -58,7 +55,7 @@ def unclosed_quote(path: Path) -> int | None:
                 begins, last, ends = ends + 1, row, rows.line_num
         except csv.Error:  # a field of more than 128 KiB
             return ends + 1
-    swallowed = "".join(last[-1:])
+    swallowed, ending = "".join(last[-1:]), b""
     with opened(path) as (file, _):
         for line in file:
             ending = line

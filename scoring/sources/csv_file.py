@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,13 +13,13 @@ from numpy.typing import NDArray
 
 from features.mapping import ColumnMapping
 from scoring.fault import InputFault
-from scoring.sources.csv_faults import WatchedFile, invalid_text, unclosed_quote
+from scoring.sources.csv_faults import WatchedFile, text_fault, unclosed_quote
 from scoring.sources.csv_header import read_header
 from scoring.sources.piece import Piece, Ragged
-from scoring.sources.text_file import opened, reading
+from scoring.sources.text_file import TextFile, opened
 from scoring.sources.wanted import Wanted, wanted
 
-BLOCK = 4 * 2**20  # bytes that are parsed at a time; a row must fit in
+BLOCK_BYTES = 4 * 2**20  # that are parsed at a time; a row must fit in
 MOST_RAGGED = 100_000  # after each other: then it is the header that is wrong
 # What means that nothing was measured: as pandas reads it, and so as training does.
 NOTHING = (
@@ -30,22 +29,13 @@ NOTHING = (
 
 
 @dataclass(frozen=True, slots=True)
-class CsvFile:
-    """A ``.csv`` or ``.csv.gz`` file with its headers."""
+class CsvFile(TextFile):
+    """A ``.csv`` or ``.csv.gz`` file with its headers, of which every cell is a text."""
 
-    path: Path
     headers: tuple[str, ...]
     wanted: Wanted
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The file."""
-        return (self.path,)
-
-    @property
-    def identity(self) -> pa.DataType:
-        """Every cell is a text."""
-        return pa.string()
+    block_bytes: int = BLOCK_BYTES
+    most_ragged: int = MOST_RAGGED
 
     @property
     def identity_header(self) -> str | None:
@@ -56,11 +46,11 @@ class CsvFile:
         """The rows of the used columns, or of one. Blank lines are no rows.
 
         Raises:
-            InputFault: it ends in the middle, a row is longer than a block, a text is not UTF-8, no row has as many
-                fields as the header.
+            InputFault: it ends in the middle, a row is longer than a block, a text is not UTF-8, a quotation mark
+                is not closed, no row has as many fields as the header.
         """
         used = self.wanted.headers if only is None else (only,)
-        numbering = _Numbering(self.path)
+        numbering = _Numbering(self.path, self.most_ragged)
         with opened(self.path) as (file, share):
             read_header(self.path, file)
             watched = WatchedFile(file)
@@ -69,7 +59,7 @@ class CsvFile:
                     table = pa.Table.from_batches([batch]).rename_columns(list(used))
                     rows = numbering.next_rows(table.num_rows)
                     yield Piece(rows, table, numbering.take(), share())
-            except pa.ArrowException as error:
+            except pa.ArrowInvalid as error:
                 raise numbering.stopped or self._fault(error) from error
         if watched.odd_quotes:
             line = unclosed_quote(self.path)
@@ -84,7 +74,7 @@ class CsvFile:
         try:
             reader = pacsv.open_csv(
                 pa.PythonFile(file, mode="r"),
-                pacsv.ReadOptions(use_threads=False, block_size=BLOCK, column_names=names),
+                pacsv.ReadOptions(use_threads=False, block_size=self.block_bytes, column_names=names),
                 pacsv.ParseOptions(newlines_in_values=True, invalid_row_handler=numbering.ragged_row),
                 pacsv.ConvertOptions(
                     column_types=dict.fromkeys(columns, pa.string()),
@@ -99,13 +89,13 @@ class CsvFile:
             raise
         yield from reader
 
-    def _fault(self, error: pa.ArrowException) -> InputFault:
+    def _fault(self, error: pa.ArrowInvalid) -> BaseException:
+        if " columns, got " in str(error):  # ragged rows are skipped, unless a signal comes first, which is lost
+            return KeyboardInterrupt()
         if "straddling object" in str(error):
-            rule = f"a row is longer than {BLOCK // 2**20} MiB; look for a quotation mark that is not closed"
-            return InputFault(f"{self.path}: {rule}")
-        with suppress(InputFault), reading(self.path):
-            return invalid_text(self.path)
-        return InputFault(f"{self.path}: it cannot be read as CSV; export it again")
+            rule = f"a row is longer than {self.block_bytes / 2**20:g} MiB"
+            return InputFault(f"{self.path}: {rule}; look for a quotation mark that is not closed")
+        return text_fault(self.path)
 
     @staticmethod
     def _nothing(used: Sequence[str]) -> pa.Table:
@@ -117,6 +107,7 @@ class _Numbering:
     """Which number each good row has: the parser counts bad ones and tells them as it meets them."""
 
     path: Path
+    most_ragged: int
     good: int = 0  # rows that were given a number
     bad: int = 0  # ragged rows that were given away
     blank: int = 0  # lines of nothing but blanks, which the parser takes for ragged rows
@@ -132,16 +123,18 @@ class _Numbering:
                 number = row.number - self.blank
                 self.ragged.append(Ragged(number, row.actual_columns, row.expected_columns, lines))
             if self._all_ragged():
-                rule = f"{row.expected_columns} fields, and none of {MOST_RAGGED} rows after each other has so many"
-                raise InputFault(f"{self.path}: its header has {rule}; export it again")
+                rule = f"none of {self.most_ragged} rows after each other has so many"
+                raise InputFault(
+                    f"{self.path}: its header has {row.expected_columns} fields, and {rule}; export it again"
+                )
         except BaseException as stopped:  # the parser would swallow it, a Ctrl-C as well
             self.stopped = stopped
             return "error"
         return "skip"
 
     def _all_ragged(self) -> bool:
-        found = self.ragged
-        return len(found) > MOST_RAGGED and found[-1].row - found[-1 - MOST_RAGGED].row == MOST_RAGGED
+        found, most = self.ragged, self.most_ragged
+        return len(found) > most and found[-1].row - found[-1 - most].row == most
 
     def next_rows(self, count: int) -> NDArray[np.int64]:
         goods = np.arange(self.good, self.good + count, dtype=np.int64)
@@ -162,12 +155,20 @@ class _Numbering:
         return taken
 
 
-def open_csv(path: Path, mapping: ColumnMapping) -> CsvFile:
+def open_csv(
+    path: Path, mapping: ColumnMapping, *, block_bytes: int = BLOCK_BYTES, most_ragged: int = MOST_RAGGED
+) -> CsvFile:
     """Open a CSV file.
+
+    Args:
+        path: of the file.
+        mapping: of its headers.
+        block_bytes: that are parsed at a time; each row must fit in.
+        most_ragged: rows after each other that are given away one by one; with more, the header is at fault.
 
     Raises:
         InputFault: it cannot be had, is no table with commas, or its headers do not fit.
     """
     with opened(path) as (file, _):
         headers = read_header(path, file)
-    return CsvFile(path, tuple(headers), wanted(path, headers, mapping))
+    return CsvFile(path, tuple(headers), wanted(path, headers, mapping), block_bytes, most_ragged)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from scoring.fault import InputFault
+from scoring.sources.text_file import UTF_16_MARKS
 
 OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-LONGEST = 2**20  # bytes of one of its lines
+LONGEST_LINE_BYTES = 2**20
 AS_UTF8 = 'save it as UTF-8 (in a spreadsheet: "CSV UTF-8")'
 
 
@@ -37,19 +38,25 @@ def read_header(path: Path, file: BinaryIO) -> list[str]:
     return headers
 
 
+def not_utf8(path: Path, line: int, error: UnicodeDecodeError) -> InputFault:
+    """The fault of a line with this number that is not UTF-8, and its byte that is not."""
+    byte = error.object[error.start]  # of what was decoded: the line, less a mark of byte order
+    return InputFault(f"{path}: line {line} is not UTF-8 text (byte 0x{byte:02x}); {AS_UTF8}")
+
+
 def _lines(path: Path, file: BinaryIO) -> Iterator[str]:
     """One line at each call, so that no more is read than the header."""
     number = 1
-    while line := file.readline(LONGEST):
-        if number == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
+    while line := file.readline(LONGEST_LINE_BYTES):
+        if number == 1 and line.startswith(UTF_16_MARKS):
             raise InputFault(f"{path}: it is UTF-16 text; {AS_UTF8}")
-        if len(line) == LONGEST:
-            raise InputFault(f"{path}: line {number} is longer than {LONGEST} bytes; save it with a line a row")
+        if len(line) == LONGEST_LINE_BYTES:
+            rule = f"line {number} is longer than {LONGEST_LINE_BYTES} bytes"
+            raise InputFault(f"{path}: {rule}; save it with a line a row")
         if b"\r" in line.removesuffix(b"\n").removesuffix(b"\r"):
             raise InputFault(f"{path}: its lines end with carriage returns alone; save it with line feeds")
         try:
             yield line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
-            byte = line[error.start]
-            raise InputFault(f"{path}: line {number} is not UTF-8 text (byte 0x{byte:02x}); {AS_UTF8}") from error
+            raise not_utf8(path, number, error) from error
         number += 1

@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import pyarrow as pa
+from numpy.typing import NDArray
 
 from scoring.fault import InputFault
 from scoring.rows.lines import LONGEST_LINE
 from scoring.sources.piece import Piece
-from scoring.sources.text_file import opened
+from scoring.sources.text_file import UTF_16_MARKS, TextFile, opened
 
-LINES, BYTES = 4096, 8 * 2**20  # the most in a piece
-MARK = b"\xef\xbb\xbf"  # of byte order, which some editors write before the first line
+MOST_LINES, MOST_BYTES = 4096, 8 * 2**20  # in a piece
 
 
 @dataclass(frozen=True, slots=True)
-class NdjsonFile:
+class NdjsonFile(TextFile):
     """A ``.ndjson`` or ``.jsonl`` file, plain or ``.gz``."""
-
-    path: Path
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The file."""
-        return (self.path,)
-
-    @property
-    def identity(self) -> pa.DataType:
-        """References are texts."""
-        return pa.string()
 
     @property
     def identity_header(self) -> None:
@@ -50,14 +38,14 @@ class NdjsonFile:
             for line in _lines(self.path, file):
                 lines.append(line)
                 size += len(line)
-                if len(lines) == LINES or size >= BYTES:
+                if len(lines) == MOST_LINES or size >= MOST_BYTES:
                     yield Piece(_rows(row, len(lines)), None, (), share(), lines)
                     row, lines, size = row + len(lines), [], 0
             if lines:
                 yield Piece(_rows(row, len(lines)), None, (), 1.0, lines)
 
 
-def _rows(before: int, count: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _rows(before: int, count: int) -> NDArray[np.int64]:
     return np.arange(before + 1, before + count + 1, dtype=np.int64)
 
 
@@ -68,9 +56,9 @@ def _lines(path: Path, file: BinaryIO) -> Iterator[bytes]:
         rest = line
         while len(rest) == most and not rest.endswith(b"\n"):
             rest = file.readline(most)
-        if first and line.startswith((b"\xff\xfe", b"\xfe\xff")):
+        if first and line.startswith(UTF_16_MARKS):
             raise InputFault(f"{path}: it is UTF-16 text; save it as UTF-8")
         if first:
-            line, first = line.removeprefix(MARK), False
+            line, first = line.removeprefix(codecs.BOM_UTF8), False  # which some editors write
         if line.strip():
             yield line.removesuffix(b"\n").removesuffix(b"\r")

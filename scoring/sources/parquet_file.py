@@ -17,8 +17,8 @@ from scoring.sources.piece import Piece
 from scoring.sources.text_file import reading
 from scoring.sources.wanted import Wanted, wanted
 
-BATCH = 32_768  # rows that are read at a time
-BUFFER = 2**18
+BATCH_ROWS = 32_768  # that are read at a time
+BUFFER_BYTES = 2**18
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -137,7 +137,7 @@ def _batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
     with reading(path), _streamed(path) as file:
         for group in range(file.num_row_groups):
             place = f"row group {group} of {file.num_row_groups}"
-            batches = file.iter_batches(BATCH, row_groups=[group], columns=list(columns))
+            batches = file.iter_batches(BATCH_ROWS, row_groups=[group], columns=list(columns))
             while True:
                 with reading(path, place):
                     batch = next(batches, None)
@@ -147,7 +147,7 @@ def _batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
 
 
 def _streamed(path: Path) -> pq.ParquetFile:
-    return pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER, page_checksum_verification=True)
+    return pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER_BYTES, page_checksum_verification=True)
 
 
 def _as_told(table: pa.Table, folders: dict[str, str | None], schema: pa.Schema) -> pa.Table:

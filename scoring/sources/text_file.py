@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import pyarrow as pa
 
 from scoring.fault import InputFault, ScoringFault
+
+UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # what a file that is no UTF-8 may begin with
+
+
+@dataclass(frozen=True, slots=True)
+class TextFile:
+    """A source that is one text file."""
+
+    path: Path
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file."""
+        return (self.path,)
+
+    @property
+    def identity(self) -> pa.DataType:
+        """What a text file says of a patient is a text."""
+        return pa.string()
 
 
 @contextmanager

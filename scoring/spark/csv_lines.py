@@ -18,6 +18,7 @@ from scoring.columns import CODES, PATIENT, PROBLEMS, ROW
 from scoring.sources.csv_file import NOTHING
 from scoring.sources.csv_header import AS_UTF8, OTHER_SEPARATORS
 from scoring.sources.piece import Ragged
+from scoring.sources.text_file import UTF_16_MARKS
 from scoring.spark.columns import FIELDS, LINE, ROW_NUMBER
 from scoring.spark.stopped import Stopped
 
@@ -39,7 +40,7 @@ def read_headers(line: bytes) -> tuple[str, ...]:
     >>> read_headers(b"ID,CRP")
     ('ID', 'CRP')
     """
-    if line.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if line.startswith(UTF_16_MARKS):
         raise Stopped(f"it is UTF-16 text; {AS_UTF8}")
     try:
         text = line.decode("utf-8-sig").rstrip("\r")

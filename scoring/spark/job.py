@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -18,47 +19,49 @@ from scoring.spark.session import start
 from scoring.spark.stopped import Stopped
 from scoring.summary import Summary
 
-TOO_MANY_REJECTS = 3  # the exit code
 
+@dataclass(frozen=True, slots=True)
+class SparkJob:
+    """What is asked for.
 
-def submit(
-    source: str,
-    out: str,
-    *,
-    pack: Path,
-    mapping: Path | None,
-    settings: ScoreSettings,
-    overwrite: bool,
-    master: str | None,
-) -> Summary:
-    """Run a job, in the session that is there or one of its own, and end the session.
-
-    Args:
+    Attributes:
         source, out: as Spark names files.
         pack, mapping: on the driver's machine.
-        settings: what is asked for.
+        settings: what is asked of the scorer.
         overwrite: whether an OUT that is there is replaced.
         master: where Spark runs; None where its own settings say it.
-
-    Raises:
-        Stopped, MappingError: there is no result; the text says why and what to do.
     """
-    known = ColumnMapping() if mapping is None else read_mapping(mapping)
-    digest = None if mapping is None else sha256(mapping.read_bytes()).hexdigest()
-    session = start(master)
-    try:
-        return run(
-            session,
-            source,
-            out,
-            pack_folder=pack,
-            mapping=known,
-            settings=settings,
-            mapping_digest=digest,
-            overwrite=overwrite,
-        )
-    finally:
-        session.stop()
+
+    source: str
+    out: str
+    pack: Path
+    mapping: Path | None
+    settings: ScoreSettings
+    overwrite: bool
+    master: str | None
+
+    def submit(self) -> Summary:
+        """Run it, in the session that is there or one of its own, and end the session.
+
+        Raises:
+            Stopped, MappingError: there is no result; the text says why and what to do.
+        """
+        known = ColumnMapping() if self.mapping is None else read_mapping(self.mapping)
+        digest = None if self.mapping is None else sha256(self.mapping.read_bytes()).hexdigest()
+        session = start(self.master)
+        try:
+            return run(
+                session,
+                self.source,
+                self.out,
+                pack_folder=self.pack,
+                mapping=known,
+                settings=self.settings,
+                mapping_digest=digest,
+                overwrite=self.overwrite,
+            )
+        finally:
+            session.stop()
 
 
 class NoResult(click.ClickException):
@@ -73,7 +76,9 @@ class NoResult(click.ClickException):
 @click.option("--pack", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--mapping", "mapping_file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--explain", type=click.Choice(["top5", "all", "none"]), default="top5", show_default=True)
-@click.option("--coverage", type=click.FloatRange(0.5, 0.99), default=0.9, show_default=True)
+@click.option(
+    "--coverage", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.9, show_default=True
+)
 @click.option("--max-rejects", default="0", show_default=True, help="A number of rows, or a share such as 1%.")
 @click.option(
     "--as-of", type=click.DateTime(["%Y-%m-%d"]), help="The day that no visit may be after; default today."
@@ -101,16 +106,13 @@ def score_job(
         limit = reject_limit(max_rejects)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
+    settings = ScoreSettings(explain, coverage, today)
     try:
-        settings = ScoreSettings(explain, coverage, today)
-        found = submit(
-            source, out, pack=pack, mapping=mapping_file, settings=settings, overwrite=overwrite, master=master
-        )
+        found = SparkJob(source, out, pack, mapping_file, settings, overwrite, master).submit()
     except (Stopped, MappingError) as error:
         raise NoResult(str(error)) from None
     click.echo(found.to_json().decode(), nl=False)
-    if limit.exceeded(found.rejected, found.rows):
-        raise click.exceptions.Exit(TOO_MANY_REJECTS)
+    raise click.exceptions.Exit(limit.exit_code(found.rejected, found.rows))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from scoring.sources.text_file import UTF_16_MARKS
 from scoring.spark.columns import LINE, PATH, ROW_NUMBER, START
 from scoring.spark.numbering import Place
 from scoring.spark.stopped import Stopped
@@ -55,7 +56,7 @@ def without_mark(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """
     for batch in batches:
         lines = [line.removeprefix(codecs.BOM_UTF8) for line in batch[LINE].to_pylist()]
-        if any(line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) for line in lines):
+        if any(line.startswith(UTF_16_MARKS) for line in lines):
             raise Stopped("it is UTF-16 text; save it as UTF-8")
         yield pa.record_batch({ROW_NUMBER: batch[ROW_NUMBER], LINE: pa.array(lines, pa.binary())})
 

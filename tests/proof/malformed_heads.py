@@ -30,6 +30,21 @@ ODD_HEADERS = (
     ("a header without end", b"x-a: " + b"a" * 40_000 + b"\r\n"),
     ("4,000 headers", b"".join(b"x-%d: 1\r\n" % at for at in range(4000))),
 )
+ODD_LENGTHS = (
+    *(("minus", b"-1"), ("hex", b"0x10"), ("text", CANARY.encode()), ("huge", b"99999999999999999999999")),
+    *(("past int64", b"9223372036854775808"), ("spaces", b"1 2"), ("empty", b""), ("short", b"5"), ("zero", b"0")),
+)
+ODD_TRANSFERS = (
+    ("unknown", b"transfer-encoding: x" + CANARY.encode() + b"\r\n"),
+    ("xchunked", b"transfer-encoding: xchunked\r\n"),
+    ("chunked twice", CHUNKED + CHUNKED),
+    ("chunked, identity", b"transfer-encoding: chunked, identity\r\n"),
+    ("identity, chunked twice", CHUNKED + b"transfer-encoding: identity\r\n"),
+    ("space before colon", b"transfer-encoding : chunked\r\n"),
+    ("folded", b"transfer-encoding:\r\n chunked\r\n"),
+    ("vertical tab", b"transfer-encoding: \x0bchunked\r\n"),
+    ("NUL", b"transfer-encoding: chunked\0\r\n"),
+)
 METHODS = (
     *("GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "MKCOL", "SEARCH", "PURGE", "post", "POSTX"),
     *(CANARY, "CONNECT", "", "P\0ST", "PRI", "M-SEARCH"),
@@ -91,42 +106,24 @@ def _chunked(body: bytes) -> bytes:
     return b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
 
 
-def _lengths(body: bytes) -> tuple[tuple[str, bytes, bytes], ...]:
+def _lengths(body: bytes) -> Iterator[tuple[str, bytes, bytes]]:
     """Name, the header lines that say how long the body is, and what is sent as the body."""
-    size, chunks = str(len(body)).encode(), _chunked(body)
-    return (
-        ("CL.TE", b"content-length: 4\r\n" + CHUNKED, chunks),
-        ("TE.CL", CHUNKED + b"content-length: " + size + b"\r\n", body),
-        ("CL.CL same", b"content-length: " + size + b"\r\ncontent-length: " + size + b"\r\n", body),
-        ("CL.CL other", b"content-length: " + size + b"\r\ncontent-length: 3\r\n", body),
-        ("CL list", b"content-length: " + size + b", " + size + b"\r\n", body),
-        ("CL plus", b"content-length: +" + size + b"\r\n", body),
-        ("CL minus", b"content-length: -1\r\n", body),
-        ("CL hex", b"content-length: 0x10\r\n", body),
-        ("CL text", b"content-length: " + CANARY.encode() + b"\r\n", body),
-        ("CL huge", b"content-length: 99999999999999999999999\r\n", body),
-        ("CL past int64", b"content-length: 9223372036854775808\r\n", body),
-        ("CL spaces", b"content-length: 1 2\r\n", body),
-        ("CL empty", b"content-length: \r\n", body),
-        ("CL short", b"content-length: 5\r\n", body),
-        ("CL zero", b"content-length: 0\r\n", body),
-    )
+    length, chunks = b"content-length: %d\r\n" % len(body), _chunked(body)
+    yield "CL.TE", b"content-length: 4\r\n" + CHUNKED, chunks
+    yield "TE.CL", CHUNKED + length, body
+    yield "CL.CL same", length + length, body
+    yield "CL.CL other", length + b"content-length: 3\r\n", body
+    yield "CL list", b"content-length: %d, %d\r\n" % (len(body), len(body)), body
+    yield "CL plus", b"content-length: +%d\r\n" % len(body), body
+    for name, value in ODD_LENGTHS:
+        yield f"CL {name}", b"content-length: " + value + b"\r\n", body
 
 
-def _transfers(body: bytes) -> tuple[tuple[str, bytes, bytes], ...]:
+def _transfers(body: bytes) -> Iterator[tuple[str, bytes, bytes]]:
     """The same, of transfer codings."""
     chunks = _chunked(body)
-    return (
-        ("TE unknown", b"transfer-encoding: x" + CANARY.encode() + b"\r\n", chunks),
-        ("TE xchunked", b"transfer-encoding: xchunked\r\n", chunks),
-        ("TE chunked twice", CHUNKED + CHUNKED, chunks),
-        ("TE chunked, identity", b"transfer-encoding: chunked, identity\r\n", chunks),
-        ("TE identity, chunked twice", b"transfer-encoding: chunked\r\ntransfer-encoding: identity\r\n", chunks),
-        ("TE space before colon", b"transfer-encoding : chunked\r\n", chunks),
-        ("TE folded", b"transfer-encoding:\r\n chunked\r\n", chunks),
-        ("TE vertical tab", b"transfer-encoding: \x0bchunked\r\n", chunks),
-        ("TE NUL", b"transfer-encoding: chunked\0\r\n", chunks),
-    )
+    for name, lines in ODD_TRANSFERS:
+        yield f"TE {name}", lines, chunks
 
 
 def _chunks(body: bytes) -> tuple[tuple[str, bytes, bytes], ...]:

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 
 from scoring.chunk import RecordChunk, TableChunk
 from scoring.fault import ScoringFault
-from scoring.runs import cutting
-from scoring.runs.cutting import cut
+from scoring.runs.cutting import MOST_BYTES, MOST_OF_ONE, cut
 from scoring.runs.merge import in_order
 from scoring.runs.parts import ANSWERS, Parts
 from scoring.runs.spill import Spill
@@ -97,9 +96,8 @@ def test_where_each_row_is_a_patient_chunks_are_of_one_size(count: int, size: in
     assert lengths == [chunk_rows] * (count // chunk_rows) + [count % chunk_rows] * bool(count % chunk_rows)
 
 
-def test_chunks_of_records_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cutting, "MOST_BYTES", 100)
-    lines = [b"x" * 30] * 10
+def test_chunks_of_records_are_bounded_in_bytes() -> None:
+    lines = [b"x" * (MOST_BYTES // 3)] * 10
 
     class Records(Listed):
         def pieces(self, only: str | None = None) -> Iterator[Piece]:
@@ -110,10 +108,19 @@ def test_chunks_of_records_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch)
     assert [len(chunk.rows) for chunk in found if chunk is not None] == [4, 4, 2]
 
 
-def test_a_column_that_is_not_of_patients(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(cutting, "MOST_OF_ONE", 20)
-    with pytest.raises(ScoringFault, match="more than 20 rows of one patient_id"):
-        list(cut(Listed(["a"] * 50, 7), 5))
+@pytest.mark.parametrize("scattered", [False, True])
+def test_a_column_that_is_not_of_patients(scattered: bool, tmp_path: Path) -> None:
+    def chunks(count: int) -> list[int]:
+        source = Listed(["a"] * count, 8192, ragged=False)
+        if not scattered:
+            return [work.count for work in cut(source, 5)]
+        spill = Spill(tmp_path, 1)
+        list(spill.write(source, "patient_id"))
+        return [len(chunk.rows) for chunk in spill.chunks(0, "patient_id", 5)]
+
+    assert chunks(MOST_OF_ONE) == [MOST_OF_ONE]
+    with pytest.raises(ScoringFault, match="more than 65536 rows of one patient_id"):
+        chunks(MOST_OF_ONE + 1)
 
 
 @settings(max_examples=200, deadline=None)

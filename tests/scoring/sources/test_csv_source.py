@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
+import signal
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +19,6 @@ from pandas._libs.parsers import STR_NA_VALUES  # type: ignore[attr-defined]
 
 from features.mapping import ColumnMapping, Source
 from scoring.fault import ScoringFault
-from scoring.sources import csv_file
 from scoring.sources.csv_file import NOTHING, open_csv
 
 HEADER = "patient_id,months_since_onset,alsfrs_r_total,crp_mg_l\n"
@@ -28,12 +32,12 @@ def written(folder: Path, data: str | bytes, name: str = "c.csv") -> Path:
 
 
 def read(
-    path: Path, mapping: ColumnMapping | None = None
+    path: Path, mapping: ColumnMapping | None = None, **bounds: int
 ) -> tuple[dict[int, tuple[str | None, ...]], dict[int, int]]:
     """Cells by row, and fields of ragged rows by row."""
     rows: dict[int, tuple[str | None, ...]] = {}
     ragged: dict[int, int] = {}
-    for piece in open_csv(path, mapping or ColumnMapping()).pieces():
+    for piece in open_csv(path, mapping or ColumnMapping(), **bounds).pieces():
         assert piece.table is not None
         columns = [column.to_pylist() for column in piece.table.columns]
         rows.update(zip(piece.rows.tolist(), zip(*columns, strict=True), strict=True))
@@ -82,9 +86,7 @@ LINES = st.lists(
 def test_every_row_has_its_number(tmp_path_factory: pytest.TempPathFactory, lines: list[str], block: int) -> None:
     """The numbers that Python's own reader of CSV gives, whatever the parser takes at a time."""
     text = HEADER + "\n".join(lines) + "\n"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csv_file, "BLOCK", max(block, len(HEADER)))
-        rows, ragged = read(written(tmp_path_factory.mktemp("csv"), text))
+    rows, ragged = read(written(tmp_path_factory.mktemp("csv"), text), block_bytes=block)
     every = [row for row in csv.reader(io.StringIO(text)) if len(row) > 1 or any(cell.strip() for cell in row)][1:]
     assert ragged == {number: len(row) for number, row in enumerate(every, 1) if len(row) != 4}
     assert rows == {
@@ -103,6 +105,7 @@ def test_every_row_has_its_number(tmp_path_factory: pytest.TempPathFactory, line
         ("a,b\n1,2\n", "no column months_since_onset or visit_date"),
         ((HEADER + "M\xfcller,10,40,2.5\n").encode("latin-1"), "line 2 is not UTF-8 text (byte 0xfc); save it as"),
         ((HEADER.strip() + ",Gr\xf6\xdfe\n").encode("latin-1"), "line 1 is not UTF-8 text (byte 0xf6)"),
+        (codecs.BOM_UTF8 + b"Gr\xf6\xdfe," + HEADER.encode(), "line 1 is not UTF-8 text (byte 0xf6)"),
         ((HEADER + ROWS).encode("utf-16"), "it is UTF-16 text; save it as UTF-8"),
         ((HEADER + ROWS).replace("\n", "\r"), "its lines end with carriage returns alone"),
         (HEADER + 'secret,10,40,"2.5\n' + ROWS, "line 2: a quotation mark is not closed"),
@@ -140,29 +143,48 @@ def test_a_repeated_header_that_nothing_reads_is_no_fault(tmp_path: Path) -> Non
     assert len(read(written(tmp_path, HEADER.strip() + ",note,note\na,1,2,3,x,y\n"))[0]) == 1
 
 
-def test_a_header_that_no_row_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_file, "MOST_RAGGED", 100)
-    assert len(read(written(tmp_path, HEADER + (ROWS + "secret,1\n" * 100) * 3))[1]) == 300
-    told = fault(written(tmp_path, HEADER + ROWS + "secret,10,40,2.5,\n" * 101))
-    assert "its header has 4 fields, and none of 100 rows after each other has so many" in told
-    assert "secret" not in told
+def test_a_header_that_no_row_fits(tmp_path: Path) -> None:
+    many = "secret,1\n" * 100
+    assert len(read(written(tmp_path, HEADER + (ROWS + many) * 3), most_ragged=100)[1]) == 300
+    with pytest.raises(ScoringFault) as error:
+        read(written(tmp_path, HEADER + ROWS + many + "secret,1\n"), most_ragged=100)
+    assert "its header has 4 fields, and none of 100 rows after each other has so many" in str(error.value)
+    assert "secret" not in str(error.value)
 
 
 class Stopped(BaseException):
     """As a signal raises it."""
 
 
+@pytest.fixture
+def stopped_in(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A signal every half a millisecond, which stops what it meets in a function of this name."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if frame is not None and frame.f_code.co_name == request.param:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            raise Stopped
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize(
+    ("stopped_in", "raises"),
+    [("_all_ragged", Stopped), ("ragged_row", (Stopped, KeyboardInterrupt))],
+    indirect=["stopped_in"],
+)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_what_stops_a_run_in_the_midst_of_a_ragged_row_stops_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stopped_in: None, raises: type[BaseException], tmp_path: Path
 ) -> None:
     """The parser swallows what its callback raises, and would make a fault of the file of it."""
-
-    def stop(*fields: object) -> None:
-        raise Stopped
-
-    monkeypatch.setattr(csv_file, "Ragged", stop)
-    with pytest.raises(Stopped):
-        read(written(tmp_path, HEADER + ROWS + "a,1\n"))
+    path = written(tmp_path, HEADER + ("a,1\n" + ROWS) * 30_000)
+    with pytest.raises(raises):  # signals are for this thread, which seldom leaves all of a file to another
+        deque((read(path, block_bytes=2**14) for _ in range(30)), maxlen=0)
 
 
 def test_a_ragged_row_over_several_lines_tells_of_the_mark(tmp_path: Path) -> None:

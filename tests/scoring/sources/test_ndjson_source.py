@@ -10,8 +10,7 @@ import pytest
 from features.mapping import ColumnMapping, Source
 from scoring.fault import ScoringFault
 from scoring.rows.lines import LONGEST_LINE
-from scoring.sources import ndjson_file
-from scoring.sources.ndjson_file import NdjsonFile
+from scoring.sources.ndjson_file import MOST_BYTES, MOST_LINES, NdjsonFile
 from scoring.sources.opening import open_source
 
 
@@ -43,12 +42,14 @@ def test_a_line_that_is_too_long_is_one_row(tmp_path: Path) -> None:
         assert max(map(len, found)) <= LONGEST_LINE + 2
 
 
-def test_pieces_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ndjson_file, "LINES", 10)
+def test_pieces_are_bounded(tmp_path: Path) -> None:
     path = tmp_path / "c.ndjson"
-    path.write_bytes(b"{}\n" * 95)
-    assert [len(piece.lines) for piece in NdjsonFile(path).pieces()] == [10] * 9 + [5]
-    assert len(lines(path)) == 95
+    path.write_bytes(b"{}\n" * (3 * MOST_LINES + 5))
+    assert [len(piece.lines) for piece in NdjsonFile(path).pieces()] == [MOST_LINES] * 3 + [5]
+    assert len(lines(path)) == 3 * MOST_LINES + 5
+    in_a_piece = MOST_BYTES // LONGEST_LINE
+    path.write_bytes((b"x" * LONGEST_LINE + b"\n") * (in_a_piece + 1))
+    assert [len(piece.lines) for piece in NdjsonFile(path).pieces()] == [in_a_piece, 1]
 
 
 def test_what_is_no_ndjson(tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def test_unknown_paths_and_methods_add_no_series(pack_folder: Path) -> None:
 
 def test_a_code_that_is_on_no_list_becomes_other(pack_folder: Path) -> None:
     metrics = desk_of(pack_folder).metrics
-    metrics.answered("predict", "rejected", [TEXT], None, ())
+    metrics.answers.answered("predict", "rejected", [TEXT], None, ())
     text = metrics.text().decode()
     assert TEXT not in text
     assert value(series(text), "tregcast_rejections_total", rule="other") == 1
