@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from model.signed_regression import PATIENCE, TOLERANCE
+from model.signed_regression import PATIENCE
 from scoring.compiled.kernel import kernel
 
 Floats = NDArray[np.float64]
@@ -40,10 +40,10 @@ class Pivoting(NamedTuple):
     """What block principal pivoting goes by, and how far its answer may be from another solver's."""
 
     relative: float  # how far, in parts of the solution's length
+    margin: float  # and by how much more, where the other one takes a gradient within its tolerance for none
     largest: float  # eigenvalue of the covariance: how much of it comes into a gradient
     unit: float  # coefficients and spread are rounded to it
-    tolerance: float = TOLERANCE  # as arguments: compiled code would not see them change
-    patience: int = PATIENCE
+    patience: int = PATIENCE  # as an argument: compiled code would not see it change
 
 
 def signed_regressions(
@@ -52,10 +52,11 @@ def signed_regressions(
     """`model.signed_regression` of each pattern (m,): coefficients and, last, the outcome's spread, (m, q + 1).
 
     They are not rounded. The second array (m,) says where they round to the same units whoever solves, and where
-    no decision on the way was in doubt; elsewhere numbers mean nothing.
+    no decision on the way was in doubt; elsewhere numbers mean nothing. Each pattern begins with what has a
+    coefficient where everything is measured: most have the same, and wherever it begins the minimum is one.
 
     >>> pair, outcome, up = np.array([[1.0, 0.9], [0.9, 1.0]]), np.array([0.5, 0.3]), np.array([1, 1])
-    >>> rules = Pivoting(relative=1e-14, largest=1.9, unit=2.0**-24)
+    >>> rules = Pivoting(relative=1e-14, margin=1e-8, largest=1.9, unit=2.0**-24)
     >>> found, sure = signed_regressions(pair, outcome, up, np.array([[3]], np.uint64), rules)
     >>> found.round(3).tolist(), sure.tolist()
     ([[0.5, 0.0, 0.866]], [True])
@@ -162,7 +163,7 @@ def _mark_wrong(
     rules: Pivoting,
     wrong: NDArray[np.bool_],
 ) -> int:
-    """Marks what has to change sides; returns how many, or -1 where that hangs on the solver's rounding."""
+    """Marks what has to change sides; returns how many, -1 where that hangs on a solver's rounding or tolerance."""
     count, size = 0, len(chosen)
     for i in range(size):
         wrong[i] = False
@@ -170,12 +171,12 @@ def _mark_wrong(
         if direction == 0:
             continue
         if inside[i]:
-            excess, doubt = -direction * found[i], error
+            excess, doubt = -direction * found[i], error + rules.margin
         else:
             gradient = with_outcome[chosen[i]]
             for j in range(size):
                 gradient -= covariance[chosen[i], chosen[j]] * found[j]
-            excess, doubt = direction * gradient - rules.tolerance, rules.largest * error
+            excess, doubt = direction * gradient, rules.largest * (error + rules.margin)
         if not abs(excess) > doubt:
             return -1
         wrong[i] = excess > 0.0
@@ -190,12 +191,13 @@ def _pivot(
     directions: Integers,
     chosen: Integers,
     rules: Pivoting,
+    inside: NDArray[np.bool_],
     upper: Floats,
     found: Floats,
 ) -> bool:
-    """Block principal pivoting, step for step as `model.signed_regression`; False where a step is in doubt."""
+    """Block principal pivoting as `model.signed_regression`, from ``inside``; False where a step is in doubt."""
     size = len(chosen)
-    inside, wrong = np.ones(size, np.bool_), np.zeros(size, np.bool_)
+    wrong = np.zeros(size, np.bool_)
     kept, x = np.empty(size, np.int64), np.empty(size)
     fewest, patience = size + 1, rules.patience
     while True:
@@ -238,11 +240,16 @@ def _signed_regressions(
     sure: NDArray[np.bool_],
 ) -> None:
     q = len(with_outcome)
-    upper, members, found = np.empty((q, q)), np.empty(q, np.int64), np.empty(q)
+    upper, members, found = np.empty((q, q)), np.arange(q), np.empty(q)
+    usual, inside = np.ones(q, np.bool_), np.ones(q, np.bool_)
+    if _pivot(covariance, with_outcome, directions, members, rules, inside, upper, found):
+        usual[:] = inside
     for pattern in range(len(words)):
         size = _members(words[pattern], q, members)
         chosen = members[:size]
-        if not _pivot(covariance, with_outcome, directions, chosen, rules, upper, found):
+        for i in range(size):
+            inside[i] = usual[chosen[i]]
+        if not _pivot(covariance, with_outcome, directions, chosen, rules, inside[:size], upper, found):
             continue
         error = rules.relative * _length(found, size)
         explained, weight, settled = 0.0, 0.0, True

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.copula import COEFFICIENT_UNIT, Copula
+from model.signed_regression import TOLERANCE
 from scoring.compiled.algebra import Pivoting, signed_regressions
 from scoring.compiled.patterns import measured
 
@@ -31,6 +32,12 @@ class CompiledRegression:
     some q u cond(C) |b| (Higham, Accuracy and Stability of Numerical Algorithms, 2002, theorems 9.4 and 10.4;
     u = 2**-53), and no pattern's block has a greater condition than the whole (Cauchy's interlacing). Twice that
     is taken, with q + 16; what was measured is a hundredth of it, and the tests hold it to a tenth.
+
+    Which coefficients are 0 does not hang on where pivoting begins, as long as all others, and the gradients of
+    the zeros, are clear. The copula ends at some b' whose gradients have the right sign but for t = `TOLERANCE`,
+    the minimum is b*: as both are feasible, (b* - b')'C(b* - b') <= t |b* - b'|_1, hence |b* - b'| <= t sqrt(q) / l
+    with the least eigenvalue l. Where no coefficient of b* is nearer to 0 than that and no gradient nearer than the
+    largest eigenvalue times it, b' has the same zeros, and so is the same solution of the same equations.
 
     >>> from model.normal_scores import NormalScores, OutcomeScores
     >>> knots, two = (np.array([0.0, 1.0]), np.array([-1.0, 1.0])), np.arange(2)
@@ -61,5 +68,7 @@ class CompiledRegression:
         values = np.linalg.eigvalsh(self.copula.covariance)
         least, largest = float(values[0]), float(values[-1])
         condition = largest / least if least > 0.0 else np.inf
-        relative = 2.0 * (len(self.copula.positions) + _FEW) * _ROUNDING * condition
-        return Pivoting(relative, largest, COEFFICIENT_UNIT)
+        q = len(self.copula.positions)
+        relative = 2.0 * (q + _FEW) * _ROUNDING * condition
+        margin = TOLERANCE * (1.0 + np.sqrt(q) / least) if least > 0.0 else np.inf
+        return Pivoting(relative, margin, largest, COEFFICIENT_UNIT)

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from scoring.columns import ROW
 from scoring.results.placed import written
 
-ROW_GROUP = 131_072  # rows
+ROW_GROUP = 65_536  # rows
 BLOCK = 8_192  # rows that are turned into text at a time
 
 Write = Callable[[pa.Table], None]

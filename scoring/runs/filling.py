@@ -27,7 +27,7 @@ from scoring.scorer import Scorer
 from scoring.sources.piece import Ragged, Source
 
 SCORING = "scoring"
-WAITING = 1  # chunks that are read while all threads are at work
+WAITING = 2  # chunks that are read while all threads are at work and the caller writes
 MERGED = 65_536  # rows of all parts that are read back at a time, where they are merged
 
 
