@@ -5,6 +5,7 @@ Everything is simulated and says so. It leaves the trained model in the local tr
 
 from __future__ import annotations
 
+import argparse
 import os
 import time
 from pathlib import Path
@@ -16,11 +17,11 @@ COHORT = Path("mlruns") / "reference_cohort.parquet"
 MODEL = "als-progression"
 
 
-def main() -> None:
+def main(patients: int) -> None:
     """Walk from nothing to an explained prediction."""
     started = time.monotonic()
-    step("1. Draw the reference cohort: 1000 simulated patients")
-    tregcast("cohort", "simulate", "--patients", "1000", "--seed", "7", "--out", str(COHORT))
+    step(f"1. Draw the reference cohort: {patients} simulated patients")
+    tregcast("cohort", "simulate", "--patients", str(patients), "--seed", "7", "--out", str(COHORT))
     step("2. Train, evaluate by cross-validation, log to MLflow, register")
     tregcast("train", str(COHORT), "--name", MODEL)
     step("3. Start the service on the registered model, and ask it about an example patient")
@@ -39,4 +40,6 @@ Done in {time.monotonic() - started:.0f} s; the service has been stopped."""
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--patients", type=int, default=1000, help="to draw; fewer are quicker and less certain")
+    main(parser.parse_args().patients)

@@ -26,7 +26,7 @@ def test_memory_does_not_grow_and_nothing_fails(launcher: Any, pack_folder: Path
     url = launcher.await_line(process, output, "Tregcast is ready on ").split()[4]
     patients = RandomPatients(pack_folder, seed=9)
     records = [patients.record(number) for number in range(300)]
-    seconds = scaled(600, least=20)
+    seconds = scaled(600, least=10)
     statuses: dict[int, int] = {}
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         end = time.monotonic() + WARM_SECONDS + seconds

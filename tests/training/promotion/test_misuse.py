@@ -53,11 +53,11 @@ def command(store: str, *arguments: object, code: int = 0) -> str:
     return result.output
 
 
-def start(store: str, *arguments: object) -> subprocess.Popen[str]:
-    """A command at work on a store, in a process of its own."""
+def start(store: str, *arguments: object, **settings: str) -> subprocess.Popen[str]:
+    """A command at work on a store, in a process of its own; ``settings`` are of its environment."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "TREGCAST_"))}
     words = [sys.executable, "-m", "cli", *map(str, arguments), "--tracking-uri", store]
-    pipe, known = subprocess.PIPE, {**kept, "PYTHONPATH": str(ROOT)}
+    pipe, known = subprocess.PIPE, {**kept, "PYTHONPATH": str(ROOT), **settings}
     return subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True, env=known, cwd="/")
 
 
@@ -140,7 +140,8 @@ def test_a_server_that_dies_in_the_middle_of_logging(tmp_path: Path) -> None:
         train(uri, tmp_path, frame())
         logged = _files(tmp_path / "artifacts")
         how = ("--name", NAME, "--index-visits", "first", "--settings", tmp_path / "quick.json")
-        process = start(uri, "train", tmp_path / "cohort.csv", *how)
+        once = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}  # not a quarter of a minute at each of the last calls
+        process = start(uri, "train", tmp_path / "cohort.csv", *how, **once)
         until = time.monotonic() + 120
         while _files(tmp_path / "artifacts") == logged:
             assert process.poll() is None
