@@ -101,8 +101,8 @@ def compare(path: Path, asked: argparse.Namespace, settings: ScoreSettings, fold
 
     def arrow() -> object:
         source = read_source(session, str(path), mapping)
-        task = ScoreTask(shipped, mapping, settings, source.identity, source.used, source.headers)
-        schema = both_schema(answer_schema(source.identity, pack.predictor.matrix, settings.explain))
+        task = ScoreTask(shipped, mapping, settings, source.patient_type, source.used, source.headers)
+        schema = both_schema(answer_schema(source.patient_type, pack.predictor.matrix, settings.explain))
         return source.frame.mapInArrow(task.over(), spark_schema(schema))
 
     def by_udf() -> object:

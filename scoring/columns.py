@@ -19,7 +19,7 @@ CODES, PROBLEMS = "codes", "problems"
 TOP = 5
 
 
-def answer_schema(identity: pa.DataType, matrix: DesignMatrix, explain: Explain) -> pa.Schema:
+def answer_schema(patient_type: pa.DataType, matrix: DesignMatrix, explain: Explain) -> pa.Schema:
     """The columns of the answers, one row per answered or abstained row of the input.
 
     ``row`` (its number in the input), ``patient_id`` (as it stands there, or the record's reference), the month of
@@ -31,7 +31,7 @@ def answer_schema(identity: pa.DataType, matrix: DesignMatrix, explain: Explain)
     >>> schema.names[-3:]
     ['base_value', 'contribution_nlr', 'contribution_crp_mg_l']
     """
-    fields = [(ROW, pa.int64()), (PATIENT, identity), (MONTH, pa.float64()), (OUTCOME, pa.string())]
+    fields = [(ROW, pa.int64()), (PATIENT, patient_type), (MONTH, pa.float64()), (OUTCOME, pa.string())]
     fields += [(REASONS, pa.string()), *((name, pa.float64()) for name in NUMBERS)]
     if explain != "none":
         fields.append((BASE, pa.float64()))
@@ -44,10 +44,10 @@ def answer_schema(identity: pa.DataType, matrix: DesignMatrix, explain: Explain)
     return pa.schema(fields)
 
 
-def reject_schema(identity: pa.DataType) -> pa.Schema:
+def reject_schema(patient_type: pa.DataType) -> pa.Schema:
     """The columns of the rejects, one row per rejected row: codes by spaces, and each problem on a line of its own.
 
     >>> reject_schema(pa.int64()).names
     ['row', 'patient_id', 'codes', 'problems']
     """
-    return pa.schema([(ROW, pa.int64()), (PATIENT, identity), (CODES, pa.string()), (PROBLEMS, pa.string())])
+    return pa.schema([(ROW, pa.int64()), (PATIENT, patient_type), (CODES, pa.string()), (PROBLEMS, pa.string())])

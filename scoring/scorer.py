@@ -19,9 +19,9 @@ from scoring.chunk import Chunk, RecordChunk, TableChunk
 from scoring.columns import answer_schema, reject_schema
 from scoring.compiled.applicability import CompiledApplicability
 from scoring.compiled.fitted import compiled
+from scoring.rows.forecasts import Forecasts
 from scoring.rows.lines import Parsed, parse_line
 from scoring.rows.mapped import mapped_columns, mapped_rows
-from scoring.rows.numbers import Numbers
 from scoring.rows.one_by_one import understand_rows
 from scoring.rows.ordinary import Ordinary
 from scoring.rows.records import is_plain
@@ -39,23 +39,23 @@ class Scorer:
         predictor: the pack's.
         mapping: how the headers, codes and units of the input become those of the vocabulary.
         settings: what is asked for.
-        identity: the type of ``patient_id`` in the input; text for records, which have references.
+        patient_type: the type of ``patient_id`` in the input; text for records, which have references.
     """
 
     predictor: Predictor
     mapping: ColumnMapping
     settings: ScoreSettings
-    identity: pa.DataType
+    patient_type: pa.DataType
 
     @property
     def answer_schema(self) -> pa.Schema:
         """The columns of the answers."""
-        return answer_schema(self.identity, self.predictor.matrix, self.settings.explain)
+        return answer_schema(self.patient_type, self.predictor.matrix, self.settings.explain)
 
     @property
     def reject_schema(self) -> pa.Schema:
         """The columns of the rejects."""
-        return reject_schema(self.identity)
+        return reject_schema(self.patient_type)
 
     def score(self, chunk: Chunk) -> Scored:
         """The answers and the rejects of a chunk, each in the order of the rows' numbers.
@@ -69,12 +69,12 @@ class Scorer:
         if isinstance(chunk, TableChunk):
             identities, ordinary = self._identities(chunk), self._read_table(chunk, found)
         else:
-            identities = pa.array([reference for reference, _, _ in lines], self.identity)
+            identities = pa.array([reference for reference, _, _ in lines], self.patient_type)
             ordinary = self._read_records(lines, found)
-        numbers = Numbers.of(self._fitted, found.design, self.settings)
-        ordinary.judge(self.predictor, numbers.distribution, self._applicability.is_unlike, found)
-        self._compare(chunk, lines, ordinary, found, numbers)
-        return self._scored(chunk.rows, identities, found, numbers)
+        forecasts = Forecasts.of(self._fitted, found.design, self.settings)
+        ordinary.judge(self.predictor, forecasts.distribution, self._applicability.is_unlike, found)
+        self._compare(chunk, lines, ordinary, found, forecasts)
+        return self._scored(chunk.rows, identities, found, forecasts)
 
     @cached_property
     def _fitted(self) -> FittedModel:
@@ -123,7 +123,7 @@ class Scorer:
             )
 
     def _compare(
-        self, chunk: Chunk, lines: Sequence[Parsed], ordinary: Ordinary, found: Understood, numbers: Numbers
+        self, chunk: Chunk, lines: Sequence[Parsed], ordinary: Ordinary, found: Understood, forecasts: Forecasts
     ) -> None:
         """Hold a sample of the rows to what each is told alone."""
         at = sampled(chunk.rows)
@@ -138,13 +138,13 @@ class Scorer:
                 if record is not None:
                     again.of_record(place, record, self.predictor)
         require_same(same, chunk.rows, found, again)
-        alone = Numbers.of(self.predictor.fitted, found.design[at], self.settings)
-        require_same_numbers(at, chunk.rows, numbers, alone)
+        alone = Forecasts.of(self.predictor.fitted, found.design[at], self.settings)
+        require_same_numbers(at, chunk.rows, forecasts, alone)
 
     def _identities(self, chunk: TableChunk) -> pa.ChunkedArray | pa.Array:
         header = self.mapping.header_of(PATIENT)
         if header is None or header not in chunk.table.column_names:
-            return pa.nulls(len(chunk.rows), self.identity)
+            return pa.nulls(len(chunk.rows), self.patient_type)
         return chunk.table[header]
 
     def _scored(
@@ -152,7 +152,7 @@ class Scorer:
         rows: NDArray[np.int64],
         identities: pa.ChunkedArray | pa.Array,
         found: Understood,
-        numbers: Numbers,
+        forecasts: Forecasts,
     ) -> Scored:
         order, rejected = np.argsort(rows, kind="stable"), found.rejected()
         kept, left = order[~rejected[order]], order[rejected[order]]
@@ -164,7 +164,7 @@ class Scorer:
             pa.array(found.month[kept]),
             pa.array(outcomes),
             pa.array(codes, pa.string()),
-            *numbers.columns(kept, ~abstained, self.predictor.matrix, self.settings),
+            *forecasts.columns(kept, ~abstained, self.predictor.matrix, self.settings),
         ]
         problems = [found.problems[at] for at in left.tolist()]
         rejects = [

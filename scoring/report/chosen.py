@@ -55,7 +55,7 @@ def chosen(source: Source, most_patients: int = MOST_PATIENTS, most_rows: int = 
     Raises:
         InputFault: the input cannot be read.
     """
-    header = source.identity_header
+    header = source.patient_header
     if header is None:
         return None
     smallest, rows = np.empty(0, np.uint64), 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.rows.numbers import Numbers
+from scoring.rows.forecasts import Forecasts
 from scoring.rows.understood import Understood
 
 Mask = NDArray[np.bool_]
@@ -50,7 +50,9 @@ def require_same(at: NDArray[np.int64], rows: NDArray[np.int64], many: Understoo
     _require(differ, rows[at])
 
 
-def require_same_numbers(at: NDArray[np.int64], rows: NDArray[np.int64], many: Numbers, single: Numbers) -> None:
+def require_same_numbers(
+    at: NDArray[np.int64], rows: NDArray[np.int64], many: Forecasts, single: Forecasts
+) -> None:
     """The same of the numbers: ``single`` holds those of the rows at these positions alone.
 
     Raises:

@@ -39,7 +39,7 @@ def cut(source: Source, chunk_rows: int = CHUNK_ROWS) -> Iterator[Work]:
             continue
         chunk = _together(waiting)
         while chunk is not None or len(ragged) >= chunk_rows:
-            end = 0 if chunk is None else _end(chunk, source.identity_header, chunk_rows)
+            end = 0 if chunk is None else _end(chunk, source.patient_header, chunk_rows)
             if chunk is not None and end == 0:
                 break
             first, chunk = _split(chunk, end)

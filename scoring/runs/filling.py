@@ -98,7 +98,7 @@ class Filling:
         self._finish(work.number, [scored, self._ragged(work.ragged)], work.count)
 
     def _scattered(self, progress: Progress) -> Iterator[_Todo]:
-        header = self.source.identity_header or ""
+        header = self.source.patient_header or ""
         spill = Spill(self.folder.path, self.course.files)
         done = self.folder.marked(SHARED_OUT)
         self.rows, self.parts = self._share_out(spill, header, progress) if done is None else json.loads(done)
@@ -140,7 +140,12 @@ class Filling:
     def _ragged(self, ragged: tuple[Ragged, ...] | list[Ragged]) -> Scored:
         rows = [each.row for each in ragged]
         codes = [each.problem.code for each in ragged]
-        columns = [rows, pa.nulls(len(rows), self.scorer.identity), codes, [str(each.problem) for each in ragged]]
+        columns = [
+            rows,
+            pa.nulls(len(rows), self.scorer.patient_type),
+            codes,
+            [str(each.problem) for each in ragged],
+        ]
         rejects = pa.table(columns, schema=self.scorer.reject_schema)
         return Scored(self.scorer.answer_schema.empty_table(), rejects)
 

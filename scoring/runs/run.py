@@ -14,7 +14,7 @@ from scoring.columns import Explain
 from scoring.fault import InputFault, ScoringFault, writing_fault
 from scoring.results.placed import place, unfinished, written
 from scoring.results.tables import kind_of, write_table
-from scoring.rows.numbers import require_coverage
+from scoring.rows.forecasts import require_coverage
 from scoring.runs.cutting import CHUNK_ROWS
 from scoring.runs.filling import Filling
 from scoring.runs.merge import in_order
@@ -82,7 +82,7 @@ def run(job: Job, pack: Pack, progress: Progress = silent) -> Summary:
     with _held(job) as folder:
         before = _stamps(source)
         plan, course = _settled(job, pack, source, folder, progress)
-        scorer = Scorer(pack.predictor, mapping, plan.settings, source.identity)
+        scorer = Scorer(pack.predictor, mapping, plan.settings, source.patient_type)
         filling = Filling(scorer, source, folder, course, plan.chunk_rows, job.workers)
         with _cleared(job), closing(filling.fill(progress)) as numbers:
             summary = _written(job, pack, plan, filling, numbers)

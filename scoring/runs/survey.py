@@ -26,7 +26,7 @@ def survey(source: Source, most_runs: int = MOST_RUNS) -> Survey:
     Each run of equal identifiers is kept as a hash; if none comes twice, no patient does. Beyond ``most_runs`` the
     answer is that they do not stand together, which is safe.
     """
-    header = source.identity_header
+    header = source.patient_header
     if header is None:
         return Survey(True, None)
     runs: list[Hashes] = []

@@ -38,9 +38,9 @@ class CsvFile(TextFile):
     most_ragged: int = MOST_RAGGED
 
     @property
-    def identity_header(self) -> str | None:
+    def patient_header(self) -> str | None:
         """The header of the patients' identifiers, if there is one."""
-        return self.wanted.identity
+        return self.wanted.patient_header
 
     def pieces(self, only: str | None = None) -> Iterator[Piece]:
         """The rows of the used columns, or of one. Blank lines are no rows.

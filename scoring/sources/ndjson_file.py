@@ -24,7 +24,7 @@ class NdjsonFile(TextFile):
     """A ``.ndjson`` or ``.jsonl`` file, plain or ``.gz``."""
 
     @property
-    def identity_header(self) -> None:
+    def patient_header(self) -> None:
         """Each line is a patient."""
         return
 

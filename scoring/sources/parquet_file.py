@@ -38,15 +38,15 @@ class ParquetFiles:
         return tuple(path for path, _ in self.parts)
 
     @property
-    def identity(self) -> pa.DataType:
+    def patient_type(self) -> pa.DataType:
         """As the files have it; text where they have none."""
-        header = self.wanted.identity
+        header = self.wanted.patient_header
         return pa.string() if header is None else self.schema.field(header).type
 
     @property
-    def identity_header(self) -> str | None:
+    def patient_header(self) -> str | None:
         """The header of the patients' identifiers, if there is one."""
-        return self.wanted.identity
+        return self.wanted.patient_header
 
     def pieces(self, only: str | None = None) -> Iterator[Piece]:
         """The rows of the used columns, or of one.
@@ -87,7 +87,7 @@ def open_parquet(root: Path, mapping: ColumnMapping) -> ParquetFiles:
         schema = pa.unify_schemas(picked, promote_options="permissive")
     except pa.ArrowException as error:
         raise InputFault(f"{root}: its files have a column in types that do not go together: {error}") from error
-    _require_identity(root, schema, chosen)
+    _require_patient_type(root, schema, chosen)
     return ParquetFiles(root, parts, chosen, schema, total)
 
 
@@ -123,13 +123,13 @@ def _require_alike(paths: Sequence[Path], schemas: Sequence[pa.Schema]) -> None:
             raise InputFault(f"{path}: its columns are not those of {paths[0]} ({names}); score them apart")
 
 
-def _require_identity(root: Path, schema: pa.Schema, chosen: Wanted) -> None:
-    if chosen.identity is None:
+def _require_patient_type(root: Path, schema: pa.Schema, chosen: Wanted) -> None:
+    if chosen.patient_header is None:
         return
-    kind, types = schema.field(chosen.identity).type, pa.types
+    kind, types = schema.field(chosen.patient_header).type, pa.types
     allowed = (types.is_string, types.is_large_string, types.is_integer, types.is_float64, types.is_null)
     if not any(is_type(kind) for is_type in allowed):
-        raise InputFault(f"{root}: {chosen.identity} is of the type {kind}; make it a text or a whole number")
+        raise InputFault(f"{root}: {chosen.patient_header} is of the type {kind}; make it a text or a whole number")
 
 
 def _batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:

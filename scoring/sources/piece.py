@@ -58,12 +58,12 @@ class Source(Protocol):
         ...
 
     @property
-    def identity(self) -> pa.DataType:
+    def patient_type(self) -> pa.DataType:
         """The type of the patients' identifiers."""
         ...
 
     @property
-    def identity_header(self) -> str | None:
+    def patient_header(self) -> str | None:
         """The header of the patients' identifiers; None where each row is a patient."""
         ...
 

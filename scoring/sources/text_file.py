@@ -30,7 +30,7 @@ class TextFile:
         return (self.path,)
 
     @property
-    def identity(self) -> pa.DataType:
+    def patient_type(self) -> pa.DataType:
         """What a text file says of a patient is a text."""
         return pa.string()
 

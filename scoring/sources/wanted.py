@@ -17,17 +17,17 @@ class Wanted:
     """Headers that are read, in the order of the file, and the one of the patients' identifiers."""
 
     headers: tuple[str, ...]
-    identity: str | None
+    patient_header: str | None
 
 
-def wanted(path: Path, headers: Sequence[str], mapping: ColumnMapping) -> Wanted:
-    """What is read of a table with these headers.
+def wanted(path: Path | str, headers: Sequence[str], mapping: ColumnMapping) -> Wanted:
+    """What is read of a table with these headers; all that is wrong with them is told at once.
 
     Raises:
         InputFault: a header that the mapping names is missing, a used one stands twice, or no visit can be dated.
 
     >>> wanted(Path("c.csv"), ["months_since_onset", "ward", "nlr"], ColumnMapping())
-    Wanted(headers=('months_since_onset', 'nlr'), identity=None)
+    Wanted(headers=('months_since_onset', 'nlr'), patient_header=None)
     """
     named = {header for source in mapping.sources.values() for header in source.headers}
     used = named or set(known_columns())
@@ -45,5 +45,5 @@ def wanted(path: Path, headers: Sequence[str], mapping: ColumnMapping) -> Wanted
         problems.append(f"the mapping makes {PATIENT} of several columns; name one header")
     if problems:
         raise InputFault(f"{path}: " + "; ".join(problems))
-    identity = source.headers[0] if source is not None else PATIENT if not named and PATIENT in headers else None
-    return Wanted(tuple(header for header in headers if header in used), identity)
+    patient = source.headers[0] if source is not None else PATIENT if not named and PATIENT in headers else None
+    return Wanted(tuple(header for header in headers if header in used), patient)

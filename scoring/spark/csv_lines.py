@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,17 +55,6 @@ def read_headers(line: bytes) -> tuple[str, ...]:
             f"its columns are separated by {found}; save it with commas between columns and points in numbers"
         )
     return tuple(headers)
-
-
-def require_once(headers: Sequence[str], used: Collection[str]) -> None:
-    """Refuse a used header that stands there twice.
-
-    Raises:
-        Stopped: with each such header.
-    """
-    repeated = [header for header, count in Counter(headers).items() if count > 1 and header in used]
-    if repeated:
-        raise Stopped(f"headers that stand there more than once: {', '.join(repeated)}; keep one column of each")
 
 
 def parsed(batches: Iterable[pa.RecordBatch], layout: CsvLayout) -> Iterator[pa.RecordBatch]:

@@ -13,7 +13,7 @@ from features.mapping import ColumnMapping, MappingError
 from model.pack import Pack, Refused, load_pack
 from scoring.columns import answer_schema, reject_schema
 from scoring.fault import ScoringFault
-from scoring.rows.numbers import require_coverage
+from scoring.rows.forecasts import require_coverage
 from scoring.settings import ScoreSettings
 from scoring.spark.columns import ANSWERS, KIND, REJECTS, both_schema
 from scoring.spark.place import Place, making
@@ -102,9 +102,9 @@ def score_source(
 ) -> Tally:
     """Score what was read into the place of the result: rows are scored once, then parted by their kind."""
     session, stage = place.session, f"{place.work}/{STAGE}"
-    answers = answer_schema(read.identity, pack.predictor.matrix, settings.explain)
+    answers = answer_schema(read.patient_type, pack.predictor.matrix, settings.explain)
     schema = spark_schema(both_schema(answers))
-    task = ScoreTask(shipped, mapping, settings, read.identity, read.used, read.headers)
+    task = ScoreTask(shipped, mapping, settings, read.patient_type, read.used, read.headers)
     read.frame.mapInArrow(task.over(), schema).write.partitionBy(KIND).parquet(stage)
     both = session.read.schema(schema).parquet(stage)
     tally = count(both)
@@ -112,7 +112,7 @@ def score_source(
     if told != read.rows:
         raise Stopped(f"{read.rows} rows were read, but {told} answered or rejected; nothing is put in place")
     form = output_format(place.out)
-    for kind, columns in ((ANSWERS, answers), (REJECTS, reject_schema(read.identity))):
+    for kind, columns in ((ANSWERS, answers), (REJECTS, reject_schema(read.patient_type))):
         write(both.where(both[KIND] == kind).select(columns.names), f"{place.work}/{kind}", form)
     place.discard(STAGE)
     return tally

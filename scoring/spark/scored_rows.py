@@ -31,7 +31,7 @@ class ScoreTask:
     pack: ShippedPack
     mapping: ColumnMapping
     settings: ScoreSettings
-    identity: pa.DataType
+    patient_type: pa.DataType
     used: tuple[str, ...]  # headers of the columns, which travel under other names
     headers: int  # fields of a line of CSV; 0 for other input
 
@@ -45,7 +45,7 @@ class ScoreTask:
         Raises:
             Refused: the pack of this executor is not the one that was sent.
         """
-        scorer = Scorer(self.pack.load().predictor, self.mapping, self.settings, self.identity)
+        scorer = Scorer(self.pack.load().predictor, self.mapping, self.settings, self.patient_type)
         schema = both_schema(scorer.answer_schema)
         for table in _tables(batches):
             for scored in self._scored(table, scorer):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from features.mapping import PROVENANCE, ColumnMapping, apply_mapping
-from features.table import DATE, PATIENT, TIME, known_columns
+from features.mapping import ColumnMapping
+from scoring.sources.wanted import Wanted, wanted
 from scoring.spark.columns import FIELDS, KEY, LINE, PATH, ROW_NUMBER, START
-from scoring.spark.csv_lines import CsvLayout, parsed, read_headers, require_once
+from scoring.spark.csv_lines import CsvLayout, parsed, read_headers
 from scoring.spark.lines import Places, numbered_lines, without_mark
 from scoring.spark.numbering import Block, parts, places
 from scoring.spark.stopped import Stopped, telling
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 CSV, NDJSON = (".csv", ".csv.gz"), (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz")
-IDENTITIES = (pa.types.is_string, pa.types.is_integer, pa.types.is_float64)
+PATIENT_TYPES = (pa.types.is_string, pa.types.is_integer, pa.types.is_float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Source:
     rows: int
     files: int
     listing: str  # sha256 of the files' names, sizes and times
-    identity: pa.DataType
+    patient_type: pa.DataType
     headers: int  # fields of a line of CSV; 0 for other input
 
     def as_json(self) -> dict[str, object]:
@@ -46,7 +46,7 @@ def read_source(session: SparkSession, path: str, mapping: ColumnMapping) -> Sou
 
     Raises:
         Stopped: nothing is there, or it cannot be read as what its ending says.
-        MappingError: a header that the mapping names is not there.
+        InputFault: a header that the mapping names is missing, a used one stands twice, or no visit can be dated.
     """
     kind = _kind(session, path)
     if kind == "parquet":
@@ -58,7 +58,8 @@ def _parquet(session: SparkSession, path: str, mapping: ColumnMapping) -> Source
     from pyspark.sql import functions as sql
 
     whole = session.read.option("mergeSchema", "true").parquet(path)
-    used = _used(whole.columns, mapping)
+    chosen = wanted(path, whole.columns, mapping)
+    used = chosen.headers
     hidden = whole.select(
         *(sql.col(_quoted(name)) for name in used),
         sql.col("_metadata.file_path").alias(PATH),
@@ -76,7 +77,7 @@ def _parquet(session: SparkSession, path: str, mapping: ColumnMapping) -> Source
     frame = frame.select(
         ROW_NUMBER, *(sql.col(_quoted(name)).alias(own) for name, own in zip(used, _own(used), strict=True))
     )
-    return _keyed(frame, tuple(used), mapping, blocks, 0)
+    return _keyed(frame, chosen, blocks, 0)
 
 
 def _lines(session: SparkSession, path: str, mapping: ColumnMapping, *, csv: bool) -> Source:
@@ -96,11 +97,12 @@ def _lines(session: SparkSession, path: str, mapping: ColumnMapping, *, csv: boo
         frame = lines.mapInArrow(_numbering(found), f"{ROW_NUMBER} bigint, {LINE} binary")
         rows = sum(block.rows for block in blocks)
         return Source(frame, (), rows, _files(blocks), _listing(blocks), pa.string(), 0)
-    layout = _layout(lines, blocks, mapping)
+    headers, chosen = _first_headers(path, lines, blocks, mapping)
+    layout = CsvLayout(headers, chosen.headers)
     columns = [f"{own} string" for own in _own(layout.used)]
     schema = ", ".join([f"{ROW_NUMBER} bigint", f"{FIELDS} int", *columns])
     frame = lines.mapInArrow(_parsing(found, layout), schema)
-    return _keyed(frame, layout.used, mapping, blocks, len(layout.headers))
+    return _keyed(frame, chosen, blocks, len(headers))
 
 
 def _numbering(found: Places) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
@@ -117,8 +119,10 @@ def _parsing(found: Places, layout: CsvLayout) -> Callable[[Iterable[pa.RecordBa
     return lambda batches: telling(lambda: rows(batches))
 
 
-def _layout(lines: DataFrame, blocks: Sequence[Block], mapping: ColumnMapping) -> CsvLayout:
-    """The headers of the first file; the tasks hold the others to them."""
+def _first_headers(
+    path: str, lines: DataFrame, blocks: Sequence[Block], mapping: ColumnMapping
+) -> tuple[tuple[str, ...], Wanted]:
+    """The headers of the first file and which are read; the tasks hold the other files to them."""
     from pyspark.sql import functions as sql
 
     first = min(blocks, key=lambda block: (parts(block.path), block.start), default=None)
@@ -126,24 +130,20 @@ def _layout(lines: DataFrame, blocks: Sequence[Block], mapping: ColumnMapping) -
         raise Stopped("it is empty; export it again, with a line of headers")
     row = lines.where((sql.col(PATH) == first.path) & (sql.col(START) == first.start)).first()
     headers = read_headers(bytes(row[LINE]))
-    used = _used(headers, mapping)
-    require_once(headers, used)
-    return CsvLayout(headers, tuple(used))
+    return headers, wanted(path, headers, mapping)
 
 
-def _keyed(
-    frame: DataFrame, used: tuple[str, ...], mapping: ColumnMapping, blocks: Sequence[Block], headers: int
-) -> Source:
+def _keyed(frame: DataFrame, chosen: Wanted, blocks: Sequence[Block], headers: int) -> Source:
     """With a patient_id, its rows together and in the input's order; a row without one is a patient of its own."""
     from pyspark.sql import functions as sql
     from pyspark.sql.pandas.types import to_arrow_type
 
-    header, identity = mapping.header_of(PATIENT), pa.string()
-    if header is not None and header in used:
+    used, header, patient_type = chosen.headers, chosen.patient_header, pa.string()
+    if header is not None:
         own = _own(used)[used.index(header)]
-        identity = to_arrow_type(frame.schema[own].dataType)
-        if not any(allowed(identity) for allowed in IDENTITIES):
-            raise Stopped(f"{header} is of the type {identity}; make it a text or a whole number")
+        patient_type = to_arrow_type(frame.schema[own].dataType)
+        if not any(allowed(patient_type) for allowed in PATIENT_TYPES):
+            raise Stopped(f"{header} is of the type {patient_type}; make it a text or a whole number")
         text = sql.col(own).cast("string")
         alone = sql.concat(sql.lit("row "), sql.col(ROW_NUMBER).cast("string"))
         key = sql.when(sql.trim(text) == "", None).otherwise(sql.concat(sql.lit("id "), text))
@@ -151,24 +151,7 @@ def _keyed(
         frame = frame.repartition(KEY).sortWithinPartitions(KEY, ROW_NUMBER)
     headed = _files(blocks) if headers else 0
     rows = sum(block.rows for block in blocks) - headed
-    return Source(frame, used, rows, _files(blocks), _listing(blocks), identity, headers)
-
-
-def _used(headers: Iterable[str], mapping: ColumnMapping) -> list[str]:
-    """The headers that the mapping or the vocabulary takes, in the order of the input.
-
-    >>> _used(["ward", "nlr", "months_since_onset"], ColumnMapping())
-    ['nlr', 'months_since_onset']
-    """
-    nothing: Mapping[str, list[object]] = {header: [] for header in headers}
-    apply_mapping(mapping, nothing)  # tells what is missing
-    if not (set(mapping.sources) or set(nothing)) & {TIME, DATE}:
-        raise Stopped(f"no column {TIME} or {DATE}; name columns as the vocabulary does, or give a mapping")
-    source = mapping.sources.get(PATIENT)
-    if source is not None and (len(source.headers) != 1 or source.flags):
-        raise Stopped(f"the mapping makes {PATIENT} of several columns; name one header")
-    wanted = {header for source in mapping.sources.values() for header in source.headers} or set(known_columns())
-    return [header for header in nothing if header in wanted or header == PROVENANCE]
+    return Source(frame, used, rows, _files(blocks), _listing(blocks), patient_type, headers)
 
 
 def _kind(session: SparkSession, path: str) -> str:

@@ -23,6 +23,7 @@ from scoring.settings import ScoreSettings
 from tests.conftest import Trained
 from tests.proof.random_patients import TODAY as RANDOM_DAY
 from tests.proof.random_patients import RandomPatients
+from tests.scoring.counted import codes, outcomes
 from tests.scoring.odd_cells import spoil
 from tests.scoring.single_way import as_columns, single_answers
 
@@ -121,7 +122,7 @@ def test_visits_by_date(predictor: Predictor, reference_frame: pd.DataFrame) -> 
         expected = single_answers(predictor, table.to_pylist(), TODAY)
         assert said(scored, expected) == expected
         assert scored.answers.num_rows > 50
-    assert scored.reasons()["future_visit"] > 0  # some of them are after the day asked for
+    assert codes(scored)["future_visit"] > 0  # some of them are after the day asked for
 
 
 def test_headers_units_and_codes_of_a_mapping(predictor: Predictor, reference_frame: pd.DataFrame) -> None:
@@ -167,7 +168,7 @@ def test_headers_units_and_codes_of_a_mapping(predictor: Predictor, reference_fr
     ]
     expected = single_answers(predictor, words, TODAY, mapping.units)
     assert said(scored, expected) == expected
-    assert scored.reasons()["unknown_value"] > 0
+    assert codes(scored)["unknown_value"] > 0
 
 
 def test_records_of_ndjson_are_told_what_the_service_tells(predictor: Predictor) -> None:
@@ -199,8 +200,8 @@ def test_random_records_of_the_whole_vocabulary(trained: Trained) -> None:
         expected = as_columns(render(predictor.predict(parsed)))
         expected |= {"months_since_onset": parsed.index_visit.month, "patient_id": parsed.reference}
         assert {name: answers[number][name] for name in expected} == expected
-    assert {"prediction_with_cautions", "abstained"} <= set(scored.counts())
-    assert {"not_comparable", "beyond_limit", "stale_input", "not_an_input"} <= set(scored.reasons())
+    assert {"prediction_with_cautions", "abstained"} <= set(outcomes(scored))
+    assert {"not_comparable", "beyond_limit", "stale_input", "not_an_input"} <= set(codes(scored))
 
 
 def test_rows_that_are_no_rows(predictor: Predictor, reference_frame: pd.DataFrame) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from features.problem import Problem
 from model.predictor import Predictor
-from scoring.rows.numbers import Numbers
+from scoring.rows.forecasts import Forecasts
 from scoring.rows.rules import ABSTENTIONS, CAUTIONS
 from scoring.rows.sample import Disagreement, require_same, require_same_numbers, sampled
 from scoring.rows.understood import Understood
@@ -61,7 +61,7 @@ def test_rows_that_are_not_sampled_are_not_compared() -> None:
 def test_numbers_are_held_to_the_last_bit(predictor: Predictor) -> None:
     settings = ScoreSettings("all", 0.9, TODAY)
     design = np.full((4, len(predictor.matrix.columns)), np.nan)
-    many, single = (Numbers.of(predictor.fitted, rows, settings) for rows in (design, design[AT]))
+    many, single = (Forecasts.of(predictor.fitted, rows, settings) for rows in (design, design[AT]))
     require_same_numbers(AT, ROWS, many, single)
     many.answers[3, 0] = np.nextafter(many.answers[3, 0], 9.0)
     with pytest.raises(Disagreement, match="row 13: the numbers"):

@@ -38,11 +38,11 @@ class Listed:
     files: tuple[Path, ...] = ()
 
     @property
-    def identity(self) -> pa.DataType:
+    def patient_type(self) -> pa.DataType:
         return pa.string()
 
     @property
-    def identity_header(self) -> str | None:
+    def patient_header(self) -> str | None:
         return self.header
 
     def pieces(self, only: str | None = None) -> Iterator[Piece]:

@@ -36,6 +36,7 @@ from scoring.spark.source import read_source
 from scoring.spark.stopped import Stopped, told_by_task
 from scoring.summary import Summary
 from tests.conftest import Trained
+from tests.scoring.counted import codes, outcomes
 
 DAY = "2026-11-23"
 SETTINGS = ScoreSettings("top5", 0.9, date.fromisoformat(DAY))
@@ -70,8 +71,8 @@ def frame(reference_frame: pd.DataFrame) -> pd.DataFrame:
 def local(trained: Trained, table: pa.Table, settings: ScoreSettings = SETTINGS, **more: Any) -> Scored:
     mapping = more.get("mapping", ColumnMapping())
     names = table.schema.names
-    identity = table.schema.field("patient_id").type if "patient_id" in names else pa.string()
-    scorer = Scorer(trained.pack.predictor, mapping, settings, identity)
+    patient_type = table.schema.field("patient_id").type if "patient_id" in names else pa.string()
+    scorer = Scorer(trained.pack.predictor, mapping, settings, patient_type)
     rows = more.get("rows", np.arange(1, table.num_rows + 1))
     return scorer.score(TableChunk(rows, table))
 
@@ -93,11 +94,11 @@ def agreeing(out: Path, wanted: Scored) -> None:
         assert len(got) == len(told)
         assert [bits(row) for row in got] == [bits(row) for row in told]
     document = json.loads((out / "summary.json").read_bytes())
-    assert {name: count for name, count in document["outcomes"].items() if count} == dict(wanted.counts())
-    codes = Counter[str]()
+    assert {name: count for name, count in document["outcomes"].items() if count} == dict(outcomes(wanted))
+    told = Counter[str]()
     for words in ("cautions", "reasons", "problems"):
-        codes.update(document[words])
-    assert codes == wanted.reasons()
+        told.update(document[words])
+    assert told == codes(wanted)
     assert document["rows"]["in"] == wanted.answers.num_rows + wanted.rejects.num_rows
     assert sorted(path.name for path in out.iterdir() if not path.name.startswith(".")) == [
         *("answers", "rejects", "summary.json")
@@ -345,10 +346,12 @@ def test_what_cannot_be_read_leaves_nothing(
     assert_nothing_left(tmp_path, name)
 
 
-def test_a_header_that_is_not_there(scored: Run, frame: pd.DataFrame, tmp_path: Path) -> None:
+def test_all_that_is_wrong_with_the_headers_is_told(scored: Run, frame: pd.DataFrame, tmp_path: Path) -> None:
     frame.to_parquet(tmp_path / "in.parquet", index=False)
-    mapping = ColumnMapping(sources={"months_since_onset": Source(("Monat",))})
-    with pytest.raises(Stopped, match="the file has no column Monat"):
+    both = Source(("patient_id", "site"))
+    mapping = ColumnMapping(sources={"months_since_onset": Source(("Monat",)), "patient_id": both})
+    told = r"in\.parquet: the mapping names Monat, but the file has .*; the mapping makes patient_id of several"
+    with pytest.raises(Stopped, match=told):
         scored(tmp_path / "in.parquet", tmp_path / "out", mapping=mapping)
     with pytest.raises(Stopped, match="PATH_NOT_FOUND"):
         scored(tmp_path / "nowhere.parquet", tmp_path / "out")

@@ -21,7 +21,7 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Numbers:
+class Forecasts:
     """What a model says of n rows."""
 
     distribution: PredictiveDistribution
@@ -29,7 +29,7 @@ class Numbers:
     shares: Floats | None  # (n, p + 1) contributions and base value, where they are asked for
 
     @classmethod
-    def of(cls, fitted: FittedModel, design: Floats, settings: ScoreSettings) -> Numbers:
+    def of(cls, fitted: FittedModel, design: Floats, settings: ScoreSettings) -> Forecasts:
         """Of design rows (n, p)."""
         if settings.explain == "none":
             distribution, shares = fitted.distribution(design), None
