@@ -1,4 +1,4 @@
-"""What must hold between measurements of one visit. A record that contradicts itself is rejected.
+"""What must hold between the values of one record. A record that contradicts itself is rejected.
 
 The tolerance 0.75-1.33 catches every swap among a Treg count, a CD4 count and a Treg share, and leaves room for
 two assays of one blood sample; the same tolerance serves the other products and sums, as an assumption.
@@ -19,6 +19,7 @@ from features.units import amount, plain
 from features.vocabulary import vocabulary
 
 LOWEST_RATIO, HIGHEST_RATIO = 0.75, 1.33
+MOST_MONTHS_LATE = 1.0  # assumption: months and delays are often rounded to whole ones
 MOST_POINTS_APART = 1.0  # of the totals in PRO-ACT 96.3 % equal their items, 3.6 % are one point off (halves)
 ITEMS_SHARED = (
     "alsfrs_speech",
@@ -156,6 +157,32 @@ def contradictions(path: str, measured: Mapping[str, Measurement]) -> list[Probl
         for identity in IDENTITIES
         if identity.name in values and all(part in values for part in identity.parts)
         for problem in _breach(path, identity, values)
+    ]
+
+
+def late_diagnosis(delay: float | None, last_visit: float | None) -> list[Problem]:
+    """A problem if the diagnosis came after the last visit: nobody knew of it then, and no model learns from it.
+
+    Args:
+        delay: months from onset to diagnosis. last_visit: months from onset to it. None where unknown.
+
+    >>> print(late_diagnosis(30.0, 18.0)[0])  # doctest: +NORMALIZE_WHITESPACE
+    diagnostic_delay = 30 mo contradicts the last visit, 18 mo after onset (allowed at most 1 mo later); send a
+    visit at or after the diagnosis, leave the delay out, or check its unit
+    >>> late_diagnosis(18.7, 18.0)
+    []
+    """
+    if delay is None or last_visit is None or delay <= last_visit + MOST_MONTHS_LATE:
+        return []
+    rule = f"contradicts the last visit, {_said('months_since_onset', last_visit)} after onset"
+    return [
+        Problem(
+            "contradiction",
+            "diagnostic_delay",
+            _said("diagnostic_delay", delay),
+            f"{rule} (allowed at most {_said('diagnostic_delay', MOST_MONTHS_LATE)} later)",
+            "send a visit at or after the diagnosis, leave the delay out, or check its unit",
+        )
     ]
 
 

@@ -18,7 +18,7 @@ import re
 from collections.abc import Mapping
 from datetime import date
 
-from features.consistency import contradictions
+from features.consistency import contradictions, late_diagnosis
 from features.measurement import parse_measurement, plain_measurement
 from features.problem import Problem, Rejected, shown
 from features.record import Measurement, PatientRecord, Visit
@@ -86,7 +86,7 @@ class _Reader:
         onset = self.past("onset_date", body["onset_date"], "future_onset") if "onset_date" in body else None
         age = self.number("age", body)
         delay = self.number("diagnostic_delay", body)
-        visits = self.visits(body.get("visits"), onset, "onset_date" in body) if "visits" in body else ()
+        visits = self.visits(body.get("visits"), onset, "onset_date" in body, delay) if "visits" in body else ()
         return PatientRecord(
             visits=visits,
             categories=categories,
@@ -95,7 +95,7 @@ class _Reader:
             reference=self.reference(body.get("reference")),
         )
 
-    def visits(self, value: object, onset: date | None, has_onset: bool) -> tuple[Visit, ...]:
+    def visits(self, value: object, onset: date | None, has_onset: bool, delay: float | None) -> tuple[Visit, ...]:
         if not isinstance(value, list):
             self.add("wrong_type", "visits", shown(value), "is not a list", "send a list of visits")
             return ()
@@ -106,10 +106,10 @@ class _Reader:
             self.add("too_many", "visits", str(len(value)), rule, "send the most recent ones")
             return ()
         visits: list[Visit] = []
-        before: float | None = None
+        month = before = None  # of the last visit and of the one before it; None where they cannot be read
         styles: set[str] = set()
         for position, item in enumerate(value):
-            path = f"visits[{position}]"
+            path, month = f"visits[{position}]", None
             body = self.object(path, item, VISIT_KEYS, required=("measurements",))
             if body is None:
                 continue
@@ -122,6 +122,7 @@ class _Reader:
         if len(styles) == 2:
             rule = "mixes dates and months since onset"
             self.add("mixed_time", "visits", None, rule, "date all visits in one way")
+        self.problems += late_diagnosis(delay, month)
         return tuple(visits)
 
     def visit(self, path: str, body: Mapping[str, object], month: float | None) -> Visit:

@@ -66,11 +66,12 @@ def _records(draw: st.DrawFn) -> PatientRecord:
         value = draw(st.sampled_from([None, *category.values]))
         if value is not None and name != "riluzole":
             categories[name] = value
+    visits = draw(_visits())
     return PatientRecord(
-        visits=draw(_visits()),
+        visits=visits,
         categories=categories,
         age_years=draw(st.none() | st.integers(300, 900).map(lambda tenths: tenths / 10)),
-        diagnostic_delay_months=draw(st.none() | st.floats(0, 600)),
+        diagnostic_delay_months=draw(st.none() | st.floats(0, visits[-1].month)),
         reference=draw(st.none() | st.text("abc -/0123é", max_size=128)),
     )
 

@@ -202,6 +202,26 @@ def test_a_constant_may_stand_on_any_row() -> None:
     assert only(rows).diagnostic_delay_months == 7.0
 
 
+@pytest.mark.parametrize(("unit", "delay"), [("mo", 15), ("a", 1.25), ("d", 456.5625)])
+def test_a_diagnosis_after_the_last_row_is_not_known_yet(unit: str, delay: float) -> None:
+    """What a table says of a patient it learnt afterwards; a single record that says so is refused."""
+    units = {"diagnostic_delay_months": unit}
+    rows = [row(month=10, diagnostic_delay_months=delay), row(month=14.75)]
+    assert only(rows, units).diagnostic_delay_months is None
+    assert only([*rows, row(month=15)], units).diagnostic_delay_months == 15.0
+    assert only([*rows, row(month=15)], units).until(1).diagnostic_delay_months is None
+    dated: list[Row] = [{"patient_id": "A", "onset_date": "2024-01-01", "visit_date": "2025-04-01"}]
+    assert only([{**dated[0], "diagnostic_delay_months": delay}], units).diagnostic_delay_months is None  # 14.98
+
+
+def test_a_delay_that_is_no_delay_is_told_though_it_is_after_the_last_row() -> None:
+    [problem] = told([row(month=10, diagnostic_delay_months=601)])
+    assert problem.startswith("diagnostic_delay_months = 601 mo is above 0-600 mo")
+    rows = [row(month=10, diagnostic_delay_months=50), row(month=12, diagnostic_delay_months=60)]
+    [problem] = told(rows)
+    assert problem.startswith("diagnostic_delay_months changes between the rows")
+
+
 def test_a_constant_that_changes_between_rows_is_a_problem() -> None:
     rows = [
         row(month=10, sex="male", onset_site="bulbar", diagnostic_delay_months=7, riluzole="no"),
