@@ -25,6 +25,7 @@ NAMES = {
     "as_of": "--as-of",
     "chunk_rows": "--chunk-rows",
     "version": "Tregcast's version",
+    "code": "Tregcast's code or a library that it counts with",
     "format": "the format of the output",
 }
 
@@ -40,6 +41,7 @@ class Plan:
     coverage: float
     as_of: str  # YYYY-MM-DD; no visit may be after it
     chunk_rows: int
+    code: str  # digest of the source files, and the versions of libraries
     version: str = VERSION
     format: int = FORMAT
 
@@ -101,8 +103,8 @@ def read_plan(path: Path) -> tuple[Plan, Course]:
 def differences(before: Plan, now: Plan) -> list[str]:
     """What is not as it was when the run began.
 
-    >>> plan = Plan("i", None, "p", "none", 0.9, "2026-01-01", 100)
-    >>> differences(plan, Plan("i", None, "q", "none", 0.8, "2026-01-01", 100))
+    >>> plan = Plan("i", None, "p", "none", 0.9, "2026-01-01", 100, "c")
+    >>> differences(plan, Plan("i", None, "q", "none", 0.8, "2026-01-01", 100, "c"))
     ['the pack', '--coverage']
     """
     return [name for key, name in NAMES.items() if getattr(before, key) != getattr(now, key)]

@@ -15,6 +15,7 @@ from scoring.fault import InputFault, ScoringFault, writing_fault
 from scoring.results.placed import place, unfinished, written
 from scoring.results.tables import kind_of, write_table
 from scoring.rows.forecasts import require_coverage
+from scoring.runs.code import code_digest
 from scoring.runs.cutting import CHUNK_ROWS
 from scoring.runs.filling import Filling
 from scoring.runs.merge import in_order
@@ -141,7 +142,7 @@ def _settled(job: Job, pack: Pack, source: Source, folder: WorkFolder, progress:
     progress(Step("looking at the input", 0.0, 0))
     mapping = None if job.mapping is None else hashlib.sha256(job.mapping.read_bytes()).hexdigest()
     digest = digest_of(job.input, source.files)
-    plan = Plan(digest, mapping, pack.id, job.explain, job.coverage, job.as_of, job.chunk_rows)
+    plan = Plan(digest, mapping, pack.id, job.explain, job.coverage, job.as_of, job.chunk_rows, code_digest())
     if left is not None:
         plan = plan if job.as_of_is_given else replace(plan, as_of=left[0].as_of)
         differing = differences(left[0], plan)

@@ -125,11 +125,13 @@ def test_what_differs_is_named(
     interrupted(asked, signal.SIGKILL, lambda: any(work.glob("*.answers.arrow")))
     source.write_text(source.read_text() + "\n")
     plan = json.loads((work / "plan.json").read_text())
-    plan["plan"]["version"] = "0.0.9"
+    plan["plan"] |= {"version": "0.0.9", "code": "of another commit"}
     (work / "plan.json").write_text(json.dumps(plan))
     other = here(*[other_pack_folder if each == pack_folder else each for each in asked], "--resume")
     assert other.exit_code == 2
-    assert "the input, the pack, Tregcast's version differs from the run that was stopped" in other.stderr
+    assert "the input, the pack, Tregcast's version, Tregcast's code or a library that it counts with differs" in (
+        other.stderr
+    )
     (work / "plan.json").write_text("{}")
     assert "no plan of a run" in here(*asked, "--resume").stderr
     assert here(*asked, "--overwrite").exit_code == 0
