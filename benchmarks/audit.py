@@ -28,7 +28,7 @@ from service.audit.key import InputKey
 from service.audit.record import Caller, Entry
 from service.audit.search import search
 from service.audit.sqlite_store import SqliteStore
-from service.audit.store import PostgresUri, SqliteUri, StoreUri, open_reader, open_store
+from service.audit.store_uri import PostgresUri, SqliteUri, StoreUri, open_reader, open_store
 from service.audit.trail import AuditTrail
 from service.audit.verify import verify
 

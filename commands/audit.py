@@ -14,7 +14,7 @@ from commands.options import NEW_FILE, Fault
 
 if TYPE_CHECKING:
     from service.audit.record import AuditRecord
-    from service.audit.store import StoreUri
+    from service.audit.store_uri import StoreUri
     from service.audit.verify import Verdict
 
 store_option = click.option(
@@ -44,7 +44,8 @@ def verify(store: str | None, anchor: Path | None, expect_head: tuple[str, ...],
     from service.audit.anchor import read_anchor
     from service.audit.chain import read_head
     from service.audit.settings import default_anchor
-    from service.audit.store import StoreFailed, open_reader
+    from service.audit.store import StoreFailed
+    from service.audit.store_uri import open_reader
     from service.audit.verify import verify as run
 
     uri = _uri(store)
@@ -73,7 +74,8 @@ def verify(store: str | None, anchor: Path | None, expect_head: tuple[str, ...],
 def show(store: str | None, request_id: str | None, since: str | None, until: str | None, as_json: bool) -> None:
     """Print records, a line each. They are not verified; the output of answers holds patient values."""
     from service.audit.search import search
-    from service.audit.store import StoreFailed, open_reader
+    from service.audit.store import StoreFailed
+    from service.audit.store_uri import open_reader
 
     uri = _uri(store)
     first, end = _time("--from", since), _time("--to", until)
@@ -104,7 +106,7 @@ def key(file: Path) -> None:
 
 def _uri(said: str | None) -> StoreUri:
     from service.audit.settings import OFF
-    from service.audit.store import parse_uri
+    from service.audit.store_uri import parse_uri
 
     text = said or os.environ.get("TREGCAST_AUDIT")
     if text is None or text == OFF:

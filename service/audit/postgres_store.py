@@ -121,7 +121,7 @@ class PostgresSession:
 
 @contextmanager
 def read_postgres(uri: str) -> Iterator[PostgresReader]:
-    """See `service.audit.store.open_reader`. The service may go on writing meanwhile."""
+    """See `service.audit.store_uri.open_reader`. The service may go on writing meanwhile."""
     _driver()
     import psycopg
 

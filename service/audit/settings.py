@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.audit.store import SqliteUri, StoreUri, parse_uri
+from service.audit.store_uri import SqliteUri, StoreUri, parse_uri
 from service.settings import Unusable
 
 OFF = "off"

@@ -128,7 +128,7 @@ class SqliteSession:
 
 @contextmanager
 def read_sqlite(path: Path) -> Iterator[SqliteReader]:
-    """See `service.audit.store.open_reader`. The service may go on writing meanwhile."""
+    """See `service.audit.store_uri.open_reader`. The service may go on writing meanwhile."""
     try:
         connection = _connect(path, "ro")
     except sqlite3.Error as error:

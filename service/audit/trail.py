@@ -12,7 +12,8 @@ from service.audit.anchor import Anchor
 from service.audit.key import InputKey, read_key
 from service.audit.record import Entry
 from service.audit.settings import AuditSettings
-from service.audit.store import AuditUnavailable, Store, StoreFailed, open_store
+from service.audit.store import AuditUnavailable, Store, StoreFailed
+from service.audit.store_uri import open_store
 from service.audit.waiting import Ticket, Waiting
 from service.audit.writer import Writer
 from service.settings import Unusable

@@ -18,11 +18,11 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from starlette.types import Scope
 
 from service import log
-from service.traces.traces import SPAN
 
 SECONDS_TO_SEND = 5.0  # a batch, with all tries
 SECONDS_TO_CLOSE = 2.0
 SECONDS_BETWEEN_LINES = 60.0
+SPAN = "span"  # of the request, in the state of its scope
 
 
 class OtlpTraces:

@@ -11,7 +11,6 @@ from service.settings import Unusable
 from service.traces.settings import VARIABLE, TraceSettings
 
 EXTRA = "tregcast[otlp]"
-SPAN = "span"  # of the request, in the state of its scope
 _NOTHING = nullcontext()
 
 

@@ -30,7 +30,7 @@ from training.tuning.search_space import SPACE
 from training.tuning.study_lease import Lease, StudyBusy
 from training.tuning.study_store import Subject, default_storage, open_storage, open_study
 from training.tuning.trials import Search, Trialled, importances_of, trials_of
-from training.tuning.tuning_summary import documents, figures_of, settings_tags
+from training.tuning.tuning_summary import Tuning, documents, figures_of, settings_tags
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -68,16 +68,6 @@ class Plan:
     index_visits: IndexVisits = "every"
     outer: int = 0  # outer folds; none without
     n_folds: int = N_FOLDS
-
-
-@dataclass(frozen=True, slots=True)
-class Tuning:
-    """What a tuning found."""
-
-    cohort: Cohort
-    search: Search
-    honest: Honest | None  # None unless outer folds were asked for, and time sufficed for all of them
-    tracking_uri: str
 
 
 class Interrupted(Exception):

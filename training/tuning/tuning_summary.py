@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from textwrap import fill
-from typing import TYPE_CHECKING
 
+from training.cohort import Cohort
 from training.settings import as_json
 from training.tuning.honest_tuning import Honest
 from training.tuning.search_space import SPACE
 from training.tuning.trials import Search, Trialled
-
-if TYPE_CHECKING:
-    from training.tuning.tune import Tuning
 
 SETTINGS_FILE, TRIALS_FILE, HONEST_FILE = "settings.json", "trials.json", "outer_folds.json"
 SHOWN = 5
@@ -35,6 +32,16 @@ OPTIMISTIC = (
     "`tregcast train` cross-validates on other folds, of the same patients; only `--outer 5` judges on rows that "
     "the search was never given."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What a tuning found."""
+
+    cohort: Cohort
+    search: Search
+    honest: Honest | None  # None unless outer folds were asked for, and time sufficed for all of them
+    tracking_uri: str
 
 
 def as_text(tuning: Tuning, next_command: str) -> str:

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from cli import main
 from service.audit.record import Caller
-from service.audit.store import SqliteUri
+from service.audit.store_uri import SqliteUri
 from tests.service.audit.trails import altered, append, entry, records, rejection, trail
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from service.audit.key import make_key, read_key
 from service.audit.settings import AuditSettings, read_audit_settings
-from service.audit.store import PostgresUri, SqliteUri
+from service.audit.store_uri import PostgresUri, SqliteUri
 from service.audit.trail import AuditTrail, open_trail
 from service.settings import Unusable
 from tests.service.audit.trails import append, entry, request_ids

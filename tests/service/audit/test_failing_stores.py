@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from service.audit.anchor import Anchor
-from service.audit.store import AuditUnavailable, SqliteUri
+from service.audit.store import AuditUnavailable
+from service.audit.store_uri import SqliteUri
 from service.audit.trail import AuditTrail
 from tests.service.audit.trails import (
     ROOT,
@@ -31,7 +32,8 @@ DEADLINE = 0.4
 FULL_DISK = """
 import sys
 from pathlib import Path
-from service.audit.store import AuditUnavailable, SqliteUri
+from service.audit.store import AuditUnavailable
+from service.audit.store_uri import SqliteUri
 from tests.service.audit.trails import append, assert_verifies, entry, records, trail
 folder = Path(sys.argv[1])
 uri, told, codes = SqliteUri(folder / "audit.db"), [], set()

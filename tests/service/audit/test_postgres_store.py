@@ -16,7 +16,8 @@ import psycopg
 import pytest
 
 from service.audit.key import make_key
-from service.audit.store import AuditUnavailable, PostgresUri, StoreFailed, open_reader
+from service.audit.store import AuditUnavailable, StoreFailed
+from service.audit.store_uri import PostgresUri, open_reader
 from service.audit.verify import verify
 from tests.servers import await_ready, postgres_cluster, running
 from tests.service.audit.trails import (
@@ -142,7 +143,7 @@ import sys
 sys.modules["psycopg"] = None
 from pathlib import Path
 from service.audit.settings import AuditSettings
-from service.audit.store import PostgresUri
+from service.audit.store_uri import PostgresUri
 from service.audit.trail import open_trail
 from service.settings import Unusable
 try:

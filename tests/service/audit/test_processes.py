@@ -8,13 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from service.audit.store import SqliteUri
+from service.audit.store_uri import SqliteUri
 from tests.service.audit.trails import ROOT, append, assert_verifies, entry, records, request_ids, trail
 
 APPEND = """
 import asyncio, sys
 from pathlib import Path
-from service.audit.store import SqliteUri
+from service.audit.store_uri import SqliteUri
 from tests.service.audit.trails import entry, trail
 path, name, callers, calls = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 

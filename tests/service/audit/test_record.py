@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from model.canonical import canonical_json
 from service.audit.chain import Head, link, read_head
 from service.audit.record import OUTCOMES, WITH_OUTPUT, AuditRecord, Caller, Entry, fields_of, read_record
-from service.audit.store import SqliteUri
+from service.audit.store_uri import SqliteUri
 from tests.service.audit.trails import KEY, append, entry, records, rejection, trail
 
 ODD = ["", "\0", "\ud800", "\udc00\ud800", "\ud83d\ude00", "\U0001f600", "a" * 100_000, '"\\\n\u2028', "\x1b[2J"]

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from service.audit.record import Entry
-from service.audit.store import AuditUnavailable, SqliteUri
+from service.audit.store import AuditUnavailable
+from service.audit.store_uri import SqliteUri
 from service.audit.trail import NoTrail, open_trail
 from service.audit.waiting import Waiting
 from tests.service.audit.trails import (

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from model.canonical import canonical_json
 from service.audit.anchor import read_anchor
 from service.audit.chain import Head
-from service.audit.store import SqliteUri, StoreFailed, open_reader
+from service.audit.store import StoreFailed
+from service.audit.store_uri import SqliteUri, open_reader
 from service.audit.verify import Fault, Verdict, verify
 from tests.service.audit.trails import altered, append, entry, rejection, trail
 

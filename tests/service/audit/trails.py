@@ -13,7 +13,7 @@ from service.audit.anchor import Anchor, read_anchor
 from service.audit.key import InputKey
 from service.audit.record import AuditRecord, Caller, Entry, Outcome
 from service.audit.search import search
-from service.audit.store import PostgresUri, SqliteUri, StoreUri, open_reader, open_store
+from service.audit.store_uri import PostgresUri, SqliteUri, StoreUri, open_reader, open_store
 from service.audit.trail import AuditTrail
 from service.audit.verify import Verdict, verify
 from service.audit.waiting import Waiting

@@ -21,7 +21,8 @@ from model.boosting import BoosterSettings, fit_booster
 from model.tables import TreeTables
 from training.settings import DEFAULTS
 from training.tuning.trials import Search
-from training.tuning.tune import MakeFor, Plan, Tuning, ignore, tune
+from training.tuning.tune import MakeFor, Plan, ignore, tune
+from training.tuning.tuning_summary import Tuning
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

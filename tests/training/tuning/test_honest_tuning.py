@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
-from training.tuning.tune import Plan, Standing, Tuning, tune
-from training.tuning.tuning_summary import as_text
+from training.tuning.tune import Plan, Standing, tune
+from training.tuning.tuning_summary import Tuning, as_text
 
 if TYPE_CHECKING:
     pass
