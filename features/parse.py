@@ -31,12 +31,14 @@ RECORD_KEYS = ("reference", "onset_date", "age", "diagnostic_delay", "visits")  
 VISIT_KEYS = ("date", "months_since_onset", "riluzole", "measurements")
 
 
-def parse_record(value: object, *, today: date) -> PatientRecord:
+def parse_record(value: object, *, today: date, afterwards: bool = False) -> PatientRecord:
     """The record that a JSON value holds.
 
     Args:
         value: the parsed JSON value.
         today: the date of the caller's clock; a visit after it is refused.
+        afterwards: whether it was put together later than its last visit, as tables are: a diagnosis after that
+            visit is then left out, in place of refused.
 
     Raises:
         Rejected: with every problem of the record, in the order of its fields.
@@ -46,11 +48,11 @@ def parse_record(value: object, *, today: date) -> PatientRecord:
     >>> record.index_visit
     Visit(month=18.0, measurements={'crp': Measurement(value=8.2, comparator=None, qualifier=None)}, riluzole=None)
     """
-    reader = _Reader(vocabulary(), today)
+    reader = _Reader(vocabulary(), today, afterwards=afterwards)
     record = reader.record(value)
     if reader.problems or record is None:
         raise Rejected(reader.problems)
-    return record
+    return record.until(-1) if afterwards else record
 
 
 def parse_reference(value: object) -> str | None:
@@ -67,9 +69,10 @@ def parse_reference(value: object) -> str | None:
 class _Reader:
     """Collects problems while it reads; a part that cannot be read is None."""
 
-    def __init__(self, words: Vocabulary, today: date) -> None:
+    def __init__(self, words: Vocabulary, today: date, *, afterwards: bool = False) -> None:
         self.words = words
         self.today = today
+        self.afterwards = afterwards
         self.problems: list[Problem] = []
         self.said: set[Problem] = set()
 
@@ -122,7 +125,8 @@ class _Reader:
         if len(styles) == 2:
             rule = "mixes dates and months since onset"
             self.add("mixed_time", "visits", None, rule, "date all visits in one way")
-        self.problems += late_diagnosis(delay, month)
+        if not self.afterwards:
+            self.problems += late_diagnosis(delay, month)
         return tuple(visits)
 
     def visit(self, path: str, body: Mapping[str, object], month: float | None) -> Visit:

@@ -120,7 +120,7 @@ def _patient(
     _constants([rows[position] for position in ordered], units, body, found)
     record: PatientRecord | None = None
     try:
-        record = parse_record(body, today=today)
+        record = parse_record(body, today=today, afterwards=True)
     except Rejected as rejected:
         found += rejected.every
     named = tuple(_in_table(problem, [numbers[position] for position in ordered]) for problem in found)
@@ -238,31 +238,11 @@ def _constants(rows: list[Row], units: Mapping[str, str], body: dict[str, object
         if len(values) > 1:
             problems.append(_changes(name))
     delays = list(dict.fromkeys(number(delay) for delay in _cells(rows, DELAY)))
-    if delays and not _yet_to_come(delays[0], rows[-1], body.get(ONSET), units):
+    if delays:
         body["diagnostic_delay"] = {"value": delays[0], "unit": units.get(DELAY, "mo")}
-    if len(delays) > 1:
-        problems.append(_changes(DELAY))
+        if len(delays) > 1:
+            problems.append(_changes(DELAY))
     _age(rows, units, body)
-
-
-def _yet_to_come(delay: object, last: Row, onset: object, units: Mapping[str, str]) -> bool:
-    """Whether the diagnosis came after the last row: a table knows of it, and on that day nobody did."""
-    months, (low, high) = canonical(DELAY, delay, units), vocabulary().quantities["diagnostic_delay"].plausible
-    if months is None or not low <= months <= high:
-        return False  # the parser tells what is wrong with it
-    return months > _since_onset(last, onset, units)
-
-
-def _since_onset(row: Row, onset: object, units: Mapping[str, str]) -> float:
-    """Months from onset to a row; infinite where that is not known."""
-    months = canonical(TIME, number(row.get(TIME)), units)
-    if months is not None:
-        return months
-    try:
-        day, first = date.fromisoformat(day_of(row.get(DATE))), date.fromisoformat(day_of(onset))
-    except ValueError:
-        return math.inf
-    return (day - first).days / DAYS_PER_MONTH
 
 
 def _age(rows: list[Row], units: Mapping[str, str], body: dict[str, object]) -> None:
