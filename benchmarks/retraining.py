@@ -1,9 +1,10 @@
 """What retraining costs: time, processor time and peak memory of each step, on simulated cohorts of several sizes.
 
-    python benchmarks/retraining.py --patients 300 3000 30000 [--steps check train tune evaluate compare report]
+    python benchmarks/retraining.py --patients 300 3000 30000 [--steps check train ...]
 
 Each step is the command itself, in a process of its own: time by the wall clock, processor time of the process and
-those it started (divided by the first it is how many cores were at work), the largest resident set among them.
+those it started (divided by the first it is how many cores were at work), and the most memory that all of them had
+resident at once, looked at every second (of a process alone the most it ever had, as the kernel counts it).
 Prints a table, and by what power of the patients each grows from size to size.
 `train` comes with `compare` and `report`, which need a version: a second one, with the settings that `tune` found
 or else with another seed, is what `compare` compares with the first. `tune` is per trial.
@@ -18,13 +19,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from threading import Event, Thread
 from time import perf_counter
 
+import psutil
+
 ROOT = Path(__file__).parents[1]
-STEPS = ("check", "train", "tune", "evaluate", "compare", "report")
+STEPS = ("check", "train", "tune", "tregs", "markers", "compare", "report")
 MEBIBYTE = 1024  # ru_maxrss is in KiB on Linux
 
 
@@ -67,8 +72,10 @@ def _costs(patients: int, steps: list[str], trials: int, folder: Path) -> Iterat
     if "tune" in steps:
         yield cost("tune, per trial", "tune", "cohort.parquet", "--trials", str(trials), parts=trials)
         again = ["--settings", "settings.json"]
-    if "evaluate" in steps:
+    if "tregs" in steps:
         yield cost("evaluate --only treg", "evaluate", "cohort.parquet", "--only", "treg")
+    if "markers" in steps:
+        yield cost("evaluate", "evaluate", "cohort.parquet")
     if "compare" in steps:
         cost("train again", "train", "cohort.parquet", *again)
         yield cost("compare", "compare", "cohort.parquet")
@@ -86,13 +93,35 @@ def _run(folder: Path, arguments: tuple[str, ...], accepted: tuple[int, ...]) ->
     with log.open("wb") as output:
         command = [sys.executable, "-m", "cli", *arguments]
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
+        seen = _Memory(process.pid)
         _, status, usage = os.wait4(process.pid, 0)  # of this process and its own children alone
+        together = seen.most()
     seconds = perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in accepted:
         said = log.read_text("utf-8", "replace")
         raise SystemExit(f"tregcast {' '.join(arguments)}: exit code {process.returncode}\n{said}")
-    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / MEBIBYTE
+    return seconds, usage.ru_utime + usage.ru_stime, max(usage.ru_maxrss / MEBIBYTE, together)
+
+
+class _Memory:
+    """The most MiB that a process and those it started had resident at once, looked at every second."""
+
+    def __init__(self, pid: int) -> None:
+        self._process, self._most, self._ended = psutil.Process(pid), 0, Event()
+        self._thread = Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def most(self) -> float:
+        self._ended.set()
+        self._thread.join()
+        return self._most / 2**20
+
+    def _look(self) -> None:
+        while not self._ended.wait(1.0):
+            with suppress(psutil.NoSuchProcess):
+                alive = [self._process, *self._process.children(recursive=True)]
+                self._most = max(self._most, sum(each.memory_info().rss for each in alive))
 
 
 def _growth(costs: list[Cost], sizes: list[int]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +17,7 @@ from commands.options import (
     settings_option,
     tell,
     tracking_uri_option,
+    worth_workers_option,
 )
 
 
@@ -31,6 +33,7 @@ from commands.options import (
     multiple=True,
     help="Only markers with this word in their name, as treg, each alone and together; may be given again.",
 )
+@worth_workers_option
 @click.option("--out", type=FOLDER, help="Folder for worth.json and worth.png.")
 @tracking_uri_option
 def evaluate_markers(
@@ -40,6 +43,7 @@ def evaluate_markers(
     index_visits: Literal["every", "first"],
     settings: str | None,
     only: tuple[str, ...],
+    workers: int | None,
     out: Path | None,
     tracking_uri: str | None,
 ) -> None:
@@ -49,6 +53,7 @@ def evaluate_markers(
     from training.examples import examples_of
     from training.fit import regressor_for
     from training.settings import DEFAULTS, SettingsError, settings_of
+    from training.side_by_side import WorkerLost, default_workers
     from training.tracking import StoreError
     from training.worth import markers_like, worth
     from training.worth_report import as_text, write
@@ -64,10 +69,11 @@ def evaluate_markers(
             examples_of(cohort),
             only=markers,
             seed=seed,
-            make=lambda matrix, of: regressor_for(matrix, of, chosen),
+            make=partial(regressor_for, settings=chosen),
+            workers=workers or default_workers(),
             progress=tell,
         )
-    except (CohortError, MappingError, SettingsError, StoreError) as error:
+    except (CohortError, MappingError, SettingsError, StoreError, WorkerLost) as error:
         raise Fault(str(error)) from error
     click.echo(as_text(found, cohort.name, simulated=cohort.simulated))
     if out is not None:

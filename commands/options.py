@@ -34,6 +34,12 @@ settings_option = click.option(
 tracking_uri_option = click.option(
     "--tracking-uri", help="MLflow store; default MLFLOW_TRACKING_URI, else mlruns/mlflow.db here."
 )
+worth_workers_option = click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    help="Processes that evaluate sets of markers side by side, each with as much memory as one; by default one a "
+    "core, at most 2.",
+)
 
 
 def tell(text: str) -> None:

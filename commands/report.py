@@ -6,7 +6,16 @@ from pathlib import Path
 
 import click
 
-from commands.options import FILE, FOLDER, NEW_FILE, Fault, mapping_option, tell, tracking_uri_option
+from commands.options import (
+    FILE,
+    FOLDER,
+    NEW_FILE,
+    Fault,
+    mapping_option,
+    tell,
+    tracking_uri_option,
+    worth_workers_option,
+)
 
 INCOMPLETE = 3  # exit code
 
@@ -22,6 +31,7 @@ INCOMPLETE = 3  # exit code
     default=True,
     help="Say what each marker is worth; without, the report says that it does not. It takes most of the time.",
 )
+@worth_workers_option
 @click.option("--statements", type=FILE, help="TOML file with what only people can say.")
 @click.option("--write-statements", "template", type=NEW_FILE, help="Write an empty file of statements, and stop.")
 @click.option("--require-complete", is_flag=True, help="Exit with 3 if an item of the checklist is empty.")
@@ -32,6 +42,7 @@ def report(
     reference: str,
     out: Path,
     with_worth: bool,
+    workers: int | None,
     statements: Path | None,
     template: Path | None,
     require_complete: bool,
@@ -55,6 +66,7 @@ def report(
     from training.report.reporting import report as run
     from training.report.statements import StatementsError, read_statements
     from training.report.tripod import NUMBERS
+    from training.side_by_side import WorkerLost, default_workers
 
     try:
         said = {} if statements is None else read_statements(statements, NUMBERS)
@@ -65,10 +77,11 @@ def report(
             reference=reference,
             statements=said,
             with_worth=with_worth,
+            workers=workers or default_workers(),
             tracking_uri=tracking_uri,
             progress=tell,
         )
-    except (CohortError, MappingError, NotTheSame, Refused, StatementsError, StoreError) as error:
+    except (CohortError, MappingError, NotTheSame, Refused, StatementsError, StoreError, WorkerLost) as error:
         raise Fault(str(error)) from error
     except OSError as error:
         raise Fault(f"{out}: cannot be written: {error}") from error

@@ -23,6 +23,7 @@ from training.fit import regressor_for
 from training.metrics import Forecasts, metrics
 from training.paired import RESAMPLES, Difference, difference, figures, patient_draws, widened
 from training.progress import Progress, silent
+from training.side_by_side import side_by_side
 
 MARKERS: dict[str, tuple[str, ...]] = {
     "blood count (NLR)": ("leukocytes", "neutrophils", "lymphocytes", "monocytes", "nlr", "cd8_count"),
@@ -99,6 +100,7 @@ def worth(
     seed: int = 0,
     resamples: int = RESAMPLES,
     make: Callable[[DesignMatrix, int], ProgressionRegressor] = regressor_for,
+    workers: int = 1,
     progress: Progress = silent,
 ) -> Worth:
     """Evaluate the ladder and the leave-one-outs on one cohort.
@@ -108,8 +110,13 @@ def worth(
         only: the markers to compare, all by default. The ladder is the same; rungs without need are not evaluated.
         singly: False for just what those asked about are worth together.
         n_folds: outer folds. seed: of folds, fits and resamples. resamples: of patients.
-        make: a fresh, unfitted regressor for a matrix and a seed.
+        make: a fresh, unfitted regressor for a matrix and a seed; with several workers a function of a module's top
+            level, or a partial of one.
+        workers: processes that evaluate sets of markers side by side; each takes as much memory as one.
         progress: told when a set of markers is evaluated.
+
+    Raises:
+        WorkerLost: one of several workers was ended from outside.
     """
     has = {marker: _columns(examples.matrix, marker) for marker in MARKERS}
     present = [marker for marker, columns in has.items() if columns]
@@ -117,41 +124,69 @@ def worth(
     sets = _sets(examples.matrix.columns, {marker: has[marker] for marker in present})
     rungs = list(sets)
     everything = rungs[-1]
-    evaluations: dict[tuple[str, ...], Evaluation] = {}
-    overall: dict[str, Mapping[str, float]] = {}
-    draws = patient_draws(examples.patient, resamples, seed)
 
-    def evaluated(name: str) -> Evaluation:
-        columns = sets[name]
-        if columns not in evaluations:
-            part = _only(examples, columns)
-            evaluations[columns] = evaluate(part, lambda: make(part.matrix, seed), n_folds=n_folds, seed=seed)
-            progress(f"{name}: {len(columns)} features")
-        overall[name] = evaluations[columns].overall[MODEL]
-        return evaluations[columns]
-
-    def compared(marker: str, joins: str, below: str, above: str) -> Comparison:
-        columns = tuple(column for column in sets[above] if column not in sets[below])
-        pair = evaluated(below), evaluated(above)
-        return _compare(marker, joins, examples, columns, *pair, draws)
-
-    def lost(markers: Sequence[str]) -> Comparison:
+    def lost(markers: Sequence[str]) -> _Pair:
         marker = " and ".join(markers)
         rest = f"{EVERYTHING} minus {marker}"
         gone = {column for each in markers for column in has[each]}
         sets[rest] = tuple(column for column in sets[everything] if column not in gone)
-        return compared(marker, "everything else", rest, everything)
+        return _Pair(marker, "everything else", rest, everything)
 
-    ladder = []
-    for marker, below, above in zip(present, rungs[:-1], rungs[1:], strict=True):
-        if marker in asked and singly:
-            ladder.append(compared(marker, _joined(present[: present.index(marker)], only is None), below, above))
+    ladder = [
+        _Pair(marker, _joined(present[: present.index(marker)], only is None), below, above)
+        for marker, below, above in zip(present, rungs[:-1], rungs[1:], strict=True)
+        if marker in asked and singly
+    ]
     left_out = [lost([marker]) for marker in asked if singly]
-    together = lost(asked) if only is not None and len(asked) > 1 else None
-    if not asked:
-        evaluated(everything)
-    absent = tuple(marker for marker in MARKERS if marker not in present and (only is None or marker in only))
-    return Worth(tuple(ladder), tuple(left_out), together, absent, overall)
+    together = [lost(asked)] if only is not None and len(asked) > 1 else []
+    pairs = ladder + left_out + together
+    names = list(dict.fromkeys(name for pair in pairs for name in (pair.below, pair.above))) or [everything]
+    unlike = list(dict.fromkeys(sets[name] for name in names))
+    wanted = [_Wanted(examples, columns, make, n_folds, seed) for columns in unlike]
+    evaluations: dict[tuple[str, ...], Evaluation] = {}
+    for columns, evaluation in zip(unlike, side_by_side(_evaluated, wanted, workers), strict=True):
+        evaluations[columns] = evaluation
+        progress(f"{next(name for name in names if sets[name] == columns)}: {len(columns)} features")
+    draws = patient_draws(examples.patient, resamples, seed)
+
+    def compared(pair: _Pair) -> Comparison:
+        columns = tuple(column for column in sets[pair.above] if column not in sets[pair.below])
+        without, with_it = evaluations[sets[pair.below]], evaluations[sets[pair.above]]
+        return _compare(pair.marker, pair.joins, examples, columns, without, with_it, draws)
+
+    return Worth(
+        ladder=tuple(compared(pair) for pair in ladder),
+        left_out=tuple(compared(pair) for pair in left_out),
+        together=compared(together[0]) if together else None,
+        absent=tuple(marker for marker in MARKERS if marker not in present and (only is None or marker in only)),
+        overall={name: evaluations[sets[name]].overall[MODEL] for name in names},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Two sets of markers that are to be compared, by name."""
+
+    marker: str
+    joins: str
+    below: str
+    above: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """An evaluation that is wanted: of the examples with one set of columns."""
+
+    examples: Examples
+    columns: tuple[str, ...]
+    make: Callable[[DesignMatrix, int], ProgressionRegressor]
+    n_folds: int
+    seed: int
+
+
+def _evaluated(wanted: _Wanted) -> Evaluation:
+    part, seed = _only(wanted.examples, wanted.columns), wanted.seed
+    return evaluate(part, lambda: wanted.make(part.matrix, seed), n_folds=wanted.n_folds, seed=seed)
 
 
 def _joined(before: Sequence[str], shown: bool) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from training.fit import regressor_for
@@ -39,6 +40,7 @@ def report(
     reference: str,
     statements: Mapping[str, str],
     with_worth: bool = True,
+    workers: int = 1,
     tracking_uri: str | None = None,
     packs: Path = PACKS,
     progress: Progress = silent,
@@ -51,6 +53,7 @@ def report(
         reference: ``models:/name@alias`` or ``models:/name/version``.
         statements: what people say, by item of the checklist.
         with_worth: whether to find what each marker is worth, which takes most of the time.
+        workers: processes that find it.
 
     Raises:
         CohortError, MappingError: the cohort or its mapping cannot be used.
@@ -68,7 +71,8 @@ def report(
         value = worth(
             again.examples,
             seed=recipe.seed,
-            make=lambda matrix, seed: regressor_for(matrix, seed, recipe.settings),
+            make=partial(regressor_for, settings=recipe.settings),
+            workers=workers,
             progress=progress,
         )
     found = report_of(made, card, again, worth=value, changes=changes(made, tracking_uri, packs))
