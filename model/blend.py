@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from model.boosting import BoosterSettings, fit_booster
 from model.copula_fit import fit_copula
-from model.crossfit import cross_fitted, out_of_fold
+from model.crossfit import N_JOBS, cross_fitted, out_of_fold
 from model.fitted import WEIGHT_STEPS, Part
 from model.tables import TreeTables
 
@@ -74,21 +74,25 @@ class Location:
     estimates: Floats
 
 
-def fit_location(sample: Sample, settings: BoosterSettings, columns: Columns, *, seed: int = 0) -> Location:
+def fit_location(
+    sample: Sample, settings: BoosterSettings, columns: Columns, *, seed: int = 0, n_jobs: int = N_JOBS
+) -> Location:
     """Cross-fit both parts, weight them, and refit those with a weight on all rows.
 
     Args:
         sample: rows, some of them lent.
         settings: of the trees.
         columns: what is known of them.
-        seed: of the trees.
+        seed: of the trees. n_jobs: folds fitted at a time.
     """
     X, y, own, directions = sample.X, sample.y, sample.own, columns.directions
     weight, for_trees = sample.weights(), sample.weights(LENT_TO_TREES)
-    by_trees = out_of_fold(X, y, for_trees, sample.folds, settings, own=own, monotone=directions, seed=seed)
+    by_trees = out_of_fold(
+        X, y, for_trees, sample.folds, settings, own=own, monotone=directions, seed=seed, n_jobs=n_jobs
+    )
     booster = fit_booster(X, y, for_trees, settings, monotone=directions, seed=seed)
     tables = TreeTables.from_booster_json(booster)
-    found = _by_copula(sample, columns)
+    found = _by_copula(sample, columns, n_jobs)
     if found is None:
         return Location((Part(1.0, tables),), booster, by_trees)
     by_copula, left_out = found
@@ -136,18 +140,18 @@ def share_of_second(y: Floats, first: Floats, second: Floats, weight: Floats, ex
     return float(np.clip(np.rint(share * WEIGHT_STEPS), 0, WEIGHT_STEPS)) / WEIGHT_STEPS
 
 
-def _by_copula(sample: Sample, columns: Columns) -> tuple[Floats, tuple[int, ...]] | None:
+def _by_copula(sample: Sample, columns: Columns, n_jobs: int) -> tuple[Floats, tuple[int, ...]] | None:
     """Out-of-fold estimates of own rows, and the columns left out; None where a fold cannot have a copula.
 
     Details are left out unless own rows are told clearly better with them: by two standard errors of the mean
     difference of squared errors. What is merely the least of noisy figures would be no better a choice.
     """
-    estimates = _cross_fitted_copula(sample, _without(sample.X, columns.details), columns.directions)
+    estimates = _cross_fitted_copula(sample, _without(sample.X, columns.details), columns.directions, n_jobs)
     if np.isnan(estimates).any():
         return None
     if not columns.details:
         return estimates, ()
-    with_details = _cross_fitted_copula(sample, sample.X, columns.directions)
+    with_details = _cross_fitted_copula(sample, sample.X, columns.directions, n_jobs)
     y, weight = sample.y[sample.own], sample.weight[sample.own]
     gain = weight * ((y - estimates) ** 2 - (y - with_details) ** 2)
     if gain.mean() > CLEARLY * gain.std() / np.sqrt(len(gain)):
@@ -155,7 +159,7 @@ def _by_copula(sample: Sample, columns: Columns) -> tuple[Floats, tuple[int, ...
     return estimates, columns.details
 
 
-def _cross_fitted_copula(sample: Sample, X: Floats, directions: Sequence[int]) -> Floats:
+def _cross_fitted_copula(sample: Sample, X: Floats, directions: Sequence[int], n_jobs: int) -> Floats:
     """Out-of-fold estimates of own rows, NaN in folds that cannot have a copula."""
     weight = sample.weights()
 
@@ -165,7 +169,7 @@ def _cross_fitted_copula(sample: Sample, X: Floats, directions: Sequence[int]) -
             return np.full(int(held_out.sum()), np.nan)
         return np.asarray(copula.unit * copula.estimate(X[held_out]), np.float64)
 
-    return cross_fitted(estimate, sample.folds, sample.own)
+    return cross_fitted(estimate, sample.folds, sample.own, n_jobs)
 
 
 def _without(X: Floats, left_out: tuple[int, ...]) -> Floats:

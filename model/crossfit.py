@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 Folds = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-_WORKERS = 2  # each booster fits on one thread
+N_JOBS = 2  # threads that fit folds side by side, where nothing else is said; each booster fits on one
 # From the most shrunken; a large cohort can carry more trees, a small one cannot.
 SCALE_SETTINGS = tuple(
     BoosterSettings(n_trees=n, max_depth=2, learning_rate=0.04, min_child_share=0.08) for n in (100, 200)
@@ -48,10 +48,10 @@ def grouped_folds(groups: ArrayLike, n_folds: int, seed: int) -> Folds:
     return folds
 
 
-def cross_fitted(estimate: Callable[[Mask, Mask], Floats], folds: Folds, own: Mask) -> Floats:
+def cross_fitted(estimate: Callable[[Mask, Mask], Floats], folds: Folds, own: Mask, n_jobs: int = N_JOBS) -> Floats:
     """``estimate(rows of the other folds, own rows of this fold)``, put together for own rows: (own rows, ...)."""
     masks = [(folds != fold, (folds == fold) & own) for fold in np.unique(folds[own])]
-    with ThreadPoolExecutor(_WORKERS) as pool:
+    with ThreadPoolExecutor(n_jobs) as pool:
         found = list(pool.map(lambda masks: estimate(*masks), masks))
     out = np.empty((len(folds), *found[0].shape[1:]))
     for (_, held_out), estimates in zip(masks, found, strict=True):
@@ -69,6 +69,7 @@ def out_of_fold(
     own: Mask | None = None,
     monotone: Sequence[int] = (),
     seed: int = 0,
+    n_jobs: int = N_JOBS,
 ) -> Floats:
     """Estimates of y, for own rows (all without `own`), by boosters that were fitted on the other folds."""
 
@@ -77,11 +78,11 @@ def out_of_fold(
         tables = TreeTables.from_booster_json(model)
         return tables.estimate(X[held_out]).astype(np.float64) * tables.unit
 
-    return cross_fitted(estimate, folds, np.ones(len(y), np.bool_) if own is None else own)
+    return cross_fitted(estimate, folds, np.ones(len(y), np.bool_) if own is None else own, n_jobs)
 
 
 def fit_scale(
-    X: Rows, location: Floats, y: Floats, weight: Floats, folds: Folds, *, seed: int = 0
+    X: Rows, location: Floats, y: Floats, weight: Floats, folds: Folds, *, seed: int = 0, n_jobs: int = N_JOBS
 ) -> tuple[ScaleModel, bytes | None, Floats]:
     """The scale model, its booster if it has one, and the out-of-fold scale of each row.
 
@@ -95,7 +96,7 @@ def fit_scale(
         y: (n,)
         weight: (n,), positive.
         folds: (n,), as of the location.
-        seed: of the sampling of rows and features.
+        seed: of the sampling of rows and features. n_jobs: folds fitted at a time.
     """
     errors = np.abs(y - location)
     mean_error = float(np.average(errors, weights=weight))
@@ -110,12 +111,13 @@ def fit_scale(
     def line(rest: Mask, held_out: Mask) -> Floats:
         return _line(location[rest], errors[rest], weight[rest], floor).scale(X[held_out], location[held_out])
 
-    varying = cross_fitted(line, folds, np.ones(len(y), np.bool_))
+    varying = cross_fitted(line, folds, np.ones(len(y), np.bool_), n_jobs)
     if (loss_of_line := _laplace_loss(varying, errors, weight)) < loss:
         loss, chosen, scales = loss_of_line, _line(location, errors, weight, floor), varying
     inputs = np.concatenate([X, location[:, None]], axis=1)
     for settings in SCALE_SETTINGS:
-        varying = np.maximum(out_of_fold(inputs, errors, weight, folds, settings, seed=seed), floor)
+        unseen = out_of_fold(inputs, errors, weight, folds, settings, seed=seed, n_jobs=n_jobs)
+        varying = np.maximum(unseen, floor)
         if (loss_of_trees := _laplace_loss(varying, errors, weight)) < loss:
             loss, scales = loss_of_trees, varying
             booster = fit_booster(inputs, errors, weight, settings, seed=seed)

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from model.blend import Columns, Sample
 from model.boosting import BoosterSettings
-from model.crossfit import grouped_folds
+from model.crossfit import N_JOBS, grouped_folds
 from model.distribution import PredictiveDistribution
 from model.fitted import SITUATIONS, FittedModel, ScoreRange
 from model.situations import learn_situation, samples_of
@@ -54,6 +54,7 @@ class ProgressionRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         random_state: seeds folds and the sampling of rows and features.
         n_trees, max_depth, learning_rate, subsample, colsample, min_child_weight, min_child_share, reg_lambda: see
             `model.boosting.BoosterSettings`.
+        n_jobs: threads, at least 1, that fit folds side by side. What is fitted is the same to the bit.
 
     Attributes:
         model_: the `FittedModel`.
@@ -91,6 +92,7 @@ class ProgressionRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         min_child_weight: float = BoosterSettings.min_child_weight,
         min_child_share: float = BoosterSettings.min_child_share,
         reg_lambda: float = BoosterSettings.reg_lambda,
+        n_jobs: int = N_JOBS,
     ) -> None:
         self.monotone = monotone
         self.history = history
@@ -106,6 +108,7 @@ class ProgressionRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.min_child_weight = min_child_weight
         self.min_child_share = min_child_share
         self.reg_lambda = reg_lambda
+        self.n_jobs = n_jobs
 
     def fit(
         self,
@@ -148,7 +151,9 @@ class ProgressionRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         everything = Sample(X, y, weight, grouped_folds(groups, self.n_folds, seed), np.ones(len(y), np.bool_))
         samples = samples_of(everything, groups, columns)
         with threadpool_limits(1, user_api="blas"):  # folds are fitted side by side: more would get in their way
-            learnt = [learn_situation(sample, settings, columns, seed=seed) for sample in samples]
+            learnt = [
+                learn_situation(sample, settings, columns, seed=seed, n_jobs=self.n_jobs) for sample in samples
+            ]
         history = columns.history if len(learnt) > 1 else ()
         score = None
         if self.score_range is not None:

@@ -53,12 +53,16 @@ def samples_of(sample: Sample, groups: NDArray[np.generic], columns: Columns) ->
     return found
 
 
-def learn_situation(sample: Sample, settings: BoosterSettings, columns: Columns, *, seed: int) -> Learnt:
+def learn_situation(
+    sample: Sample, settings: BoosterSettings, columns: Columns, *, seed: int, n_jobs: int
+) -> Learnt:
     """Location, scale and residuals of one situation; only its own rows judge, scale and calibrate."""
-    location = fit_location(sample, settings, columns, seed=seed)
+    location = fit_location(sample, settings, columns, seed=seed, n_jobs=n_jobs)
     own = sample.own
     X, y, weight = sample.X[own], sample.y[own], sample.weight[own]
-    scale, scale_booster, scales = fit_scale(X, location.estimates, y, weight, sample.folds[own], seed=seed)
+    scale, scale_booster, scales = fit_scale(
+        X, location.estimates, y, weight, sample.folds[own], seed=seed, n_jobs=n_jobs
+    )
     residuals = np.sort((y - location.estimates) / scales)
     boosters = {"location": location.booster, "scale": scale_booster}
     found = {name: booster for name, booster in boosters.items() if booster is not None}

@@ -142,7 +142,7 @@ def worth(
     pairs = ladder + left_out + together
     names = list(dict.fromkeys(name for pair in pairs for name in (pair.below, pair.above))) or [everything]
     unlike = list(dict.fromkeys(sets[name] for name in names))
-    wanted = [_Wanted(examples, columns, make, n_folds, seed) for columns in unlike]
+    wanted = [_Wanted(examples, columns, make, n_folds, seed, alone=workers == 1) for columns in unlike]
     evaluations: dict[tuple[str, ...], Evaluation] = {}
     for columns, evaluation in zip(unlike, side_by_side(_evaluated, wanted, workers), strict=True):
         evaluations[columns] = evaluation
@@ -182,11 +182,17 @@ class _Wanted:
     make: Callable[[DesignMatrix, int], ProgressionRegressor]
     n_folds: int
     seed: int
+    alone: bool  # or beside others, which have the other cores
 
 
 def _evaluated(wanted: _Wanted) -> Evaluation:
     part, seed = _only(wanted.examples, wanted.columns), wanted.seed
-    return evaluate(part, lambda: wanted.make(part.matrix, seed), n_folds=wanted.n_folds, seed=seed)
+
+    def make() -> ProgressionRegressor:
+        regressor = wanted.make(part.matrix, seed)
+        return regressor if wanted.alone else regressor.set_params(n_jobs=1)
+
+    return evaluate(part, make, n_folds=wanted.n_folds, seed=seed)
 
 
 def _joined(before: Sequence[str], shown: bool) -> str:

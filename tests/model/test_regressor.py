@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from model.crossfit import fit_scale, grouped_folds
+from model.crossfit import cross_fitted, fit_scale, grouped_folds
 from model.fitted import ScaleModel
 from model.regressor import ProgressionRegressor
 from model.tables import TreeTables
@@ -129,6 +130,33 @@ def test_the_same_data_and_seed_give_the_same_bytes() -> None:
     assert one.model_.situations[0].residuals.tobytes() == two.model_.situations[0].residuals.tobytes()
     other = ProgressionRegressor(random_state=4).fit(X, y)
     assert one.booster_json_ != other.booster_json_
+
+
+@pytest.mark.parametrize("n_jobs", [1, 3])
+def test_however_many_folds_are_fitted_side_by_side_the_bytes_are_the_same(n_jobs: int) -> None:
+    X, y = simulate(100, seed=6)
+    one, other = ProgressionRegressor().fit(X, y), ProgressionRegressor(n_jobs=n_jobs).fit(X, y)
+    assert one.booster_json_ == other.booster_json_
+    assert one.model_.situations[0].residuals.tobytes() == other.model_.situations[0].residuals.tobytes()
+    assert np.array_equal(one.predict(X), other.predict(X))
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_no_more_folds_are_fitted_at_a_time_than_said(n_jobs: int) -> None:
+    within, most = 0, 0
+    lock, together = threading.Lock(), threading.Barrier(n_jobs, timeout=30)
+
+    def estimate(rest: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+        nonlocal within, most
+        with lock:
+            within, most = within + 1, max(most, within + 1)
+        together.wait()
+        with lock:
+            within -= 1
+        return np.zeros(held_out.sum())
+
+    cross_fitted(estimate, np.arange(8) % 4, np.ones(8, np.bool_), n_jobs)
+    assert most == n_jobs
 
 
 def test_survives_pickle_and_clone(fitted: ProgressionRegressor) -> None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import warnings
+from functools import partial
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pytest
 
 from features.matrix import DesignMatrix
 from features.vocabulary import vocabulary
+from model.boosting import BoosterSettings
+from model.regressor import ProgressionRegressor
 from training.examples import Examples
+from training.fit import regressor_for
 from training.worth import CLINICAL, EVERYTHING, MARKERS, Worth, markers_like, worth
 from training.worth_report import as_text, plot, write
 
@@ -92,6 +97,40 @@ def test_only_some_markers_are_compared_as_among_all(examples: Examples, found: 
     last = f"+ NfL = {EVERYTHING}"
     assert list(part.overall) == ["+ blood count (NLR)", last, f"{EVERYTHING} minus NfL"]
     assert len(told) == 2  # everything minus the last rung is the rung below it
+
+
+def test_sets_side_by_side_are_as_one_after_the_other(examples: Examples) -> None:
+    told: list[str] = []
+    few = partial(regressor_for, settings=BoosterSettings(n_trees=20))
+    alone = worth(examples, n_folds=2, resamples=50, make=few)
+    assert worth(examples, n_folds=2, resamples=50, make=few, workers=2, progress=told.append) == alone
+    assert told == [
+        "clinical picture: 1 features",
+        "+ blood count (NLR): 2 features",
+        f"+ NfL = {EVERYTHING}: 3 features",
+        f"{EVERYTHING} minus blood count (NLR): 2 features",
+    ]
+
+
+@pytest.mark.parametrize(("workers", "expected"), [(1, {"2"}), (2, {"1"})])
+def test_workers_side_by_side_fit_one_fold_at_a_time(
+    workers: int, expected: set[str], examples: Examples, tmp_path: Path
+) -> None:
+    worth(examples, n_folds=2, resamples=2, make=partial(noting_jobs, folder=tmp_path), workers=workers)
+    assert {file.read_text() for file in tmp_path.iterdir()} == expected
+
+
+def noting_jobs(matrix: DesignMatrix, seed: int, folder: Path) -> ProgressionRegressor:
+    """A regressor that leaves behind with how many threads it was fitted."""
+    regressor = regressor_for(matrix, seed, BoosterSettings(n_trees=5))
+    fitting = regressor.fit
+
+    def fit(*rows: object, **more: object) -> ProgressionRegressor:
+        (folder / str(uuid4())).write_text(str(regressor.n_jobs))
+        return fitting(*rows, **more)
+
+    vars(regressor)["fit"] = fit
+    return regressor
 
 
 def test_markers_asked_about_are_also_taken_away_together(examples: Examples, found: Worth, tmp_path: Path) -> None:
