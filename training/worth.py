@@ -118,48 +118,30 @@ def worth(
     Raises:
         WorkerLost: one of several workers was ended from outside.
     """
-    has = {marker: _columns(examples.matrix, marker) for marker in MARKERS}
-    present = [marker for marker, columns in has.items() if columns]
-    asked = [marker for marker in present if only is None or marker in only]
-    sets = _sets(examples.matrix.columns, {marker: has[marker] for marker in present})
-    rungs = list(sets)
-    everything = rungs[-1]
-
-    def lost(markers: Sequence[str]) -> _Pair:
-        marker = " and ".join(markers)
-        rest = f"{EVERYTHING} minus {marker}"
-        gone = {column for each in markers for column in has[each]}
-        sets[rest] = tuple(column for column in sets[everything] if column not in gone)
-        return _Pair(marker, "everything else", rest, everything)
-
-    ladder = [
-        _Pair(marker, _joined(present[: present.index(marker)], only is None), below, above)
-        for marker, below, above in zip(present, rungs[:-1], rungs[1:], strict=True)
-        if marker in asked and singly
+    plan = _planned(examples.matrix, only, singly)
+    names = list(dict.fromkeys(name for pair in plan.pairs for name in (pair.below, pair.above))) or [
+        plan.everything
     ]
-    left_out = [lost([marker]) for marker in asked if singly]
-    together = [lost(asked)] if only is not None and len(asked) > 1 else []
-    pairs = ladder + left_out + together
-    names = list(dict.fromkeys(name for pair in pairs for name in (pair.below, pair.above))) or [everything]
-    unlike = list(dict.fromkeys(sets[name] for name in names))
+    unlike = list(dict.fromkeys(plan.sets[name] for name in names))
     wanted = [_Wanted(examples, columns, make, n_folds, seed, alone=workers == 1) for columns in unlike]
     evaluations: dict[tuple[str, ...], Evaluation] = {}
     for columns, evaluation in zip(unlike, side_by_side(_evaluated, wanted, workers), strict=True):
         evaluations[columns] = evaluation
-        progress(f"{next(name for name in names if sets[name] == columns)}: {len(columns)} features")
+        progress(f"{next(name for name in names if plan.sets[name] == columns)}: {len(columns)} features")
     draws = patient_draws(examples.patient, resamples, seed)
 
     def compared(pair: _Pair) -> Comparison:
-        columns = tuple(column for column in sets[pair.above] if column not in sets[pair.below])
-        without, with_it = evaluations[sets[pair.below]], evaluations[sets[pair.above]]
+        below, above = plan.sets[pair.below], plan.sets[pair.above]
+        columns = tuple(column for column in above if column not in below)
+        without, with_it = evaluations[below], evaluations[above]
         return _compare(pair.marker, pair.joins, examples, columns, without, with_it, draws)
 
     return Worth(
-        ladder=tuple(compared(pair) for pair in ladder),
-        left_out=tuple(compared(pair) for pair in left_out),
-        together=compared(together[0]) if together else None,
-        absent=tuple(marker for marker in MARKERS if marker not in present and (only is None or marker in only)),
-        overall={name: evaluations[sets[name]].overall[MODEL] for name in names},
+        ladder=tuple(compared(pair) for pair in plan.ladder),
+        left_out=tuple(compared(pair) for pair in plan.left_out),
+        together=next((compared(pair) for pair in plan.together), None),
+        absent=plan.absent,
+        overall={name: evaluations[plan.sets[name]].overall[MODEL] for name in names},
     )
 
 
@@ -171,6 +153,52 @@ class _Pair:
     joins: str
     below: str
     above: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is compared with what, in one cohort."""
+
+    sets: Mapping[str, tuple[str, ...]]  # columns by the name of the set
+    everything: str  # the name of the set of all columns
+    ladder: tuple[_Pair, ...]
+    left_out: tuple[_Pair, ...]
+    together: tuple[_Pair, ...]  # one or none
+    absent: tuple[str, ...]  # markers asked about that the cohort does not have
+
+    @property
+    def pairs(self) -> tuple[_Pair, ...]:
+        """All of them, in the order in which they are told."""
+        return self.ladder + self.left_out + self.together
+
+
+def _planned(matrix: DesignMatrix, only: Sequence[str] | None, singly: bool) -> _Plan:
+    has = {marker: _columns(matrix, marker) for marker in MARKERS}
+    present = [marker for marker, columns in has.items() if columns]
+    asked = [marker for marker in present if only is None or marker in only]
+    sets = _sets(matrix.columns, {marker: has[marker] for marker in present})
+    rungs = list(sets)
+    everything = rungs[-1]
+
+    def lost(markers: Sequence[str]) -> _Pair:
+        marker = " and ".join(markers)
+        rest = f"{EVERYTHING} minus {marker}"
+        gone = {column for each in markers for column in has[each]}
+        sets[rest] = tuple(column for column in sets[everything] if column not in gone)
+        return _Pair(marker, "everything else", rest, everything)
+
+    return _Plan(
+        sets=sets,
+        everything=everything,
+        ladder=tuple(
+            _Pair(marker, _joined(present[: present.index(marker)], only is None), below, above)
+            for marker, below, above in zip(present, rungs[:-1], rungs[1:], strict=True)
+            if marker in asked and singly
+        ),
+        left_out=tuple(lost([marker]) for marker in asked if singly),
+        together=(lost(asked),) if only is not None and len(asked) > 1 else (),
+        absent=tuple(marker for marker in MARKERS if marker not in present and (only is None or marker in only)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
