@@ -73,15 +73,16 @@ def _costs(patients: int, steps: list[str], trials: int, folder: Path) -> Iterat
         yield cost("tune, per trial", "tune", "cohort.parquet", "--trials", str(trials), parts=trials)
         again = ["--settings", "settings.json"]
     if "tregs" in steps:
-        yield cost("evaluate --only treg", "evaluate", "cohort.parquet", "--only", "treg")
+        alone = ("--only", "treg", "--workers", "1")
+        yield cost(f"evaluate {' '.join(alone)}", "evaluate", "cohort.parquet", *alone)
     if "markers" in steps:
         yield cost("evaluate", "evaluate", "cohort.parquet")
     if "compare" in steps:
         cost("train again", "train", "cohort.parquet", *again)
         yield cost("compare", "compare", "cohort.parquet")
     if "report" in steps:
-        for option in ("--no-worth", "--worth"):
-            yield cost(f"report {option}", "report", "cohort.parquet", option)
+        for options in (("--no-worth",), ("--worth", "--workers", "1")):
+            yield cost(f"report {' '.join(options)}", "report", "cohort.parquet", *options)
 
 
 def _run(folder: Path, arguments: tuple[str, ...], accepted: tuple[int, ...]) -> tuple[float, float, float]:
