@@ -74,7 +74,9 @@ def test_rows_laid_out_otherwise() -> None:
 
 def test_tables_of_nothing() -> None:
     none = [np.zeros((0, 1), kind) for kind in (np.int32, np.float32, np.bool_, np.int32)]
-    assert_same(TreeTables(2, 3, -7, *none, np.zeros((0, 2, 1), np.int32)), np.zeros((3, 2)))
+    tables, rows = TreeTables(2, 3, -7, *none, np.zeros((0, 2, 1), np.int32)), np.zeros((3, 2))
+    assert CompiledTables(tables).contributions(rows).tolist() == [[0, 0, -7]] * 3
+    assert_same(tables, rows)
 
 
 def test_large_entries_do_not_overflow() -> None:

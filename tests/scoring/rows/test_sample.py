@@ -56,6 +56,8 @@ def test_rows_that_are_not_sampled_are_not_compared() -> None:
     other = understood()
     other.month[0] = 13.0
     require_same(AT, ROWS, other, understood())
+    with pytest.raises(Disagreement, match="row 10: the month"):
+        require_same(np.array([0, *AT]), ROWS, other, understood())
 
 
 def test_numbers_are_held_to_the_last_bit(predictor: Predictor) -> None:
