@@ -43,7 +43,7 @@ def evaluate_markers(
     index_visits: Literal["every", "first"],
     settings: str | None,
     only: tuple[str, ...],
-    workers: int | None,
+    workers: int,
     out: Path | None,
     tracking_uri: str | None,
 ) -> None:
@@ -53,7 +53,7 @@ def evaluate_markers(
     from training.examples import examples_of
     from training.fit import regressor_for
     from training.settings import DEFAULTS, SettingsError, settings_of
-    from training.side_by_side import WorkerLost, default_workers
+    from training.side_by_side import WorkerLost
     from training.tracking import StoreError
     from training.worth import markers_like, worth
     from training.worth_report import as_text, write
@@ -70,7 +70,7 @@ def evaluate_markers(
             only=markers,
             seed=seed,
             make=partial(regressor_for, settings=chosen),
-            workers=workers or default_workers(),
+            workers=workers,
             progress=tell,
         )
     except (CohortError, MappingError, SettingsError, StoreError, WorkerLost) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -34,11 +35,20 @@ settings_option = click.option(
 tracking_uri_option = click.option(
     "--tracking-uri", help="MLflow store; default MLFLOW_TRACKING_URI, else mlruns/mlflow.db here."
 )
+
+
+def default_workers() -> int:
+    """One a core that this process may use, at most two: each has a copy of the data, and memory may be short."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(2, cores)
+
+
 worth_workers_option = click.option(
     "--workers",
     type=click.IntRange(1, 64),
-    help="Processes that evaluate sets of markers side by side, each with as much memory as one; by default one a "
-    "core, at most 2.",
+    default=default_workers,
+    show_default="one a core, at most 2",
+    help="Processes that evaluate sets of markers side by side, each with as much memory as one.",
 )
 
 

@@ -42,7 +42,7 @@ def report(
     reference: str,
     out: Path,
     with_worth: bool,
-    workers: int | None,
+    workers: int,
     statements: Path | None,
     template: Path | None,
     require_complete: bool,
@@ -66,7 +66,7 @@ def report(
     from training.report.reporting import report as run
     from training.report.statements import StatementsError, read_statements
     from training.report.tripod import NUMBERS
-    from training.side_by_side import WorkerLost, default_workers
+    from training.side_by_side import WorkerLost
 
     try:
         said = {} if statements is None else read_statements(statements, NUMBERS)
@@ -77,7 +77,7 @@ def report(
             reference=reference,
             statements=said,
             with_worth=with_worth,
-            workers=workers or default_workers(),
+            workers=workers,
             tracking_uri=tracking_uri,
             progress=tell,
         )

@@ -16,17 +16,9 @@ from typing import TypeVar
 Given = TypeVar("Given")
 Found = TypeVar("Found")
 
-MOST_BY_DEFAULT = 2  # each has a copy of the data: a machine of many cores may have little memory
-
 
 class WorkerLost(RuntimeError):
     """A process ended before it had answered."""
-
-
-def default_workers() -> int:
-    """One a core that this process may use, at most two."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(MOST_BY_DEFAULT, cores)
 
 
 def side_by_side(compute: Callable[[Given], Found], given: Iterable[Given], workers: int) -> Iterator[Found]:
@@ -50,8 +42,8 @@ def side_by_side(compute: Callable[[Given], Found], given: Iterable[Given], work
         yield from map(compute, given)
         return
     context = get_context("spawn")  # a fork would copy threads' locks
-    ours, theirs = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(workers, context, _begin, (ours,))
+    watched, held = context.Pipe(duplex=False)  # it is closed when this process ends, however it does
+    pool = ProcessPoolExecutor(workers, context, _begin, (watched,))
     try:
         yield from pool.map(compute, given)
     except BrokenProcessPool as error:
@@ -60,21 +52,21 @@ def side_by_side(compute: Callable[[Given], Found], given: Iterable[Given], work
             "less of it, and 1 is this process itself"
         ) from error
     except BaseException:
-        theirs.close()  # what is being computed is given up
+        held.close()  # what is being computed is given up
         raise
     finally:
         pool.shutdown(cancel_futures=True)
-        theirs.close()
-        ours.close()
+        held.close()
+        watched.close()
 
 
-def _begin(parent: Connection) -> None:
+def _begin(watched: Connection) -> None:
     """End this process when the other end of the pipe is closed: by the one that asked, or by its end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # that of a terminal reaches all: one tells of it
 
     def watch() -> None:
         with suppress(EOFError, OSError):
-            parent.recv_bytes()
+            watched.recv_bytes()
         os._exit(0)
 
     threading.Thread(target=watch, daemon=True, name="parent").start()

@@ -123,6 +123,7 @@ def worth(
         plan.everything
     ]
     unlike = list(dict.fromkeys(plan.sets[name] for name in names))
+    workers = min(workers, len(unlike))
     wanted = [_Wanted(examples, columns, make, n_folds, seed, alone=workers == 1) for columns in unlike]
     evaluations: dict[tuple[str, ...], Evaluation] = {}
     for columns, evaluation in zip(unlike, side_by_side(_evaluated, wanted, workers), strict=True):

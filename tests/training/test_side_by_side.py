@@ -14,7 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from training.side_by_side import WorkerLost, default_workers, side_by_side
+from commands.options import default_workers
+from training.side_by_side import WorkerLost, side_by_side
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 30.0
