@@ -6,8 +6,9 @@ Each step is the command itself, in a process of its own: time by the wall clock
 those it started (divided by the first it is how many cores were at work), and the most memory that all of them had
 resident at once, looked at every second (of a process alone the most it ever had, as the kernel counts it).
 Prints a table, and by what power of the patients each grows from size to size.
-`train` comes with `compare` and `report`, which need a version: a second one, with the settings that `tune` found
-or else with another seed, is what `compare` compares with the first. `tune` is per trial.
+All but `check`, `tune` and the markers need a version, so `train` comes with them: a second one, with the settings
+that `tune` found or else with another seed, is what `compare` compares with the first and `promote` puts in its
+place, or refuses to. `worth` is `report --worth`, `report` the same without it. `tune` is per trial.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from time import perf_counter
 import psutil
 
 ROOT = Path(__file__).parents[1]
-STEPS = ("check", "train", "tune", "tregs", "markers", "compare", "report")
+STEPS = ("check", "train", "tune", "tregs", "markers", "compare", "promote", "report", "worth")
 MEBIBYTE = 1024  # ru_maxrss is in KiB on Linux
 
 
@@ -66,7 +67,7 @@ def _costs(patients: int, steps: list[str], trials: int, folder: Path) -> Iterat
     cost("simulate", "cohort", "simulate", "--patients", str(patients), "--out", "cohort.parquet")
     if "check" in steps:
         yield cost("check", "cohort", "check", "cohort.parquet", accepted=(0, 3))
-    if {"train", "compare", "report"} & set(steps):
+    if {"train", "compare", "promote", "report", "worth"} & set(steps):
         yield cost("train", "train", "cohort.parquet")
     again = ["--seed", "1"]
     if "tune" in steps:
@@ -77,12 +78,16 @@ def _costs(patients: int, steps: list[str], trials: int, folder: Path) -> Iterat
         yield cost(f"evaluate {' '.join(alone)}", "evaluate", "cohort.parquet", *alone)
     if "markers" in steps:
         yield cost("evaluate", "evaluate", "cohort.parquet")
-    if "compare" in steps:
+    if {"compare", "promote"} & set(steps):
         cost("train again", "train", "cohort.parquet", *again)
+    if "compare" in steps:
         yield cost("compare", "compare", "cohort.parquet")
     if "report" in steps:
-        for options in (("--no-worth",), ("--worth", "--workers", "1")):
-            yield cost(f"report {' '.join(options)}", "report", "cohort.parquet", *options)
+        yield cost("report --no-worth", "report", "cohort.parquet", "--no-worth")
+    if "worth" in steps:
+        yield cost("report --worth", "report", "cohort.parquet", "--worth")
+    if "promote" in steps:  # last: a report is of the challenger, which this may make champion
+        yield cost("promote", "promote", "cohort.parquet", accepted=(0, 3))
 
 
 def _run(folder: Path, arguments: tuple[str, ...], accepted: tuple[int, ...]) -> tuple[float, float, float]:

@@ -87,10 +87,11 @@ def plot(worth: Worth, cohort: str, *, simulated: bool) -> Figure:
                 axes.plot([d.lower, d.upper], [position + offset] * 2, color=colour, linewidth=1.5)
                 axes.plot(d.estimate, position + offset, marker, color=colour, label=None if position else name)
         axes.axvline(0.0, color=INK, linewidth=0.8)
+        axes.locator_params(axis="x", nbins=6)
         axes.set_xlabel(f"change of {label}")
     first = figure.axes[0]
     first.set_yticks(range(len(worth.ladder)), [comparison.marker for comparison in worth.ladder])
-    first.invert_yaxis()
+    first.set_ylim(max(len(worth.ladder), 1) - 0.5, -0.5)  # the first on top, none on the edge
     if worth.ladder:
         figure.axes[1].legend(frameon=False, fontsize=8, title="joining", title_fontsize=8)
     return figure

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -174,3 +175,14 @@ def test_it_is_written_for_people_and_programs(found: Worth, tmp_path: Path) -> 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         plot(found, "a $cohort_{$", simulated=True).canvas.draw()
+
+
+@pytest.mark.parametrize("markers", [1, 2])
+def test_no_marker_lies_on_the_edge_of_the_plot(found: Worth, markers: int) -> None:
+    drawn = replace(found, ladder=found.ladder[:markers], left_out=found.left_out[:markers])
+    for axes in plot(drawn, "a cohort", simulated=False).axes:
+        bottom, top = axes.get_ylim()
+        heights = [height for line in axes.get_lines() if line.get_marker() in "os" for height in line.get_ydata()]
+        assert len(heights) == 2 * markers
+        assert min(heights) - top >= 0.3
+        assert bottom - max(heights) >= 0.3
