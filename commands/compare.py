@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from commands.options import DEFAULT_MODEL, FILE, FOLDER, Fault, mapping_option, tell, tracking_uri_option
+from commands.options import (
+    DEFAULT_MODEL,
+    FILE,
+    FOLDER,
+    Fault,
+    mapping_option,
+    require_folder,
+    tell,
+    tracking_uri_option,
+    writing,
+)
 
 if TYPE_CHECKING:
     from training.promotion.comparison import Comparison
@@ -61,6 +71,8 @@ def compare(
     from training.promotion import comparison_report as report
     from training.registry import Refused, StoreError
 
+    if out is not None:
+        require_folder(out)
     try:
         found = _compared(
             cohort_file,
@@ -77,7 +89,8 @@ def compare(
     run = report.log(found)
     click.echo(report.as_json(found).decode().rstrip() if as_json else report.as_text(found))
     if out is not None:
-        report.write(found, out)
+        with writing(out):
+            report.write(found, out)
         tell(f"written: {out / report.DOCUMENT}, {out / report.PLOT}")
     tell(f"logged as run {run}")
 

@@ -14,10 +14,12 @@ from commands.options import (
     Fault,
     index_visits_option,
     mapping_option,
+    require_folder,
     settings_option,
     tell,
     tracking_uri_option,
     worth_workers_option,
+    writing,
 )
 
 
@@ -62,6 +64,8 @@ def evaluate_markers(
         markers = markers_like(only) if only else None
     except ValueError as error:
         raise Fault(f"--only: {error}") from error
+    if out is not None:
+        require_folder(out)
     try:
         cohort = read_cohort(cohort_file, mapping, index_visits=index_visits)
         chosen = settings_of(settings, tracking_uri) if settings else DEFAULTS
@@ -77,5 +81,6 @@ def evaluate_markers(
         raise Fault(str(error)) from error
     click.echo(as_text(found, cohort.name, simulated=cohort.simulated))
     if out is not None:
-        write(found, cohort.name, out, simulated=cohort.simulated)
+        with writing(out):
+            write(found, cohort.name, out, simulated=cohort.simulated)
         click.echo(f"\nWritten: {out / 'worth.json'}, {out / 'worth.png'}")

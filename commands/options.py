@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -50,6 +53,33 @@ worth_workers_option = click.option(
     show_default="one a core, at most 2",
     help="Processes that evaluate sets of markers side by side, each with as much memory as one.",
 )
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Tell of a file or folder that cannot be written as of a fault.
+
+    Raises:
+        Fault: the operating system does not let it be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise Fault(f"{path}: cannot be written: {error.strerror or error}; name another place") from error
+
+
+def require_folder(folder: Path) -> None:
+    """Find out before the work, not after it, that a folder cannot be made or written. Nothing is left behind.
+
+    Raises:
+        Fault: it cannot.
+    """
+    with writing(folder):
+        there = folder.absolute()
+        while not there.exists():
+            there = there.parent
+        with tempfile.TemporaryFile(dir=there):
+            pass
 
 
 def tell(text: str) -> None:

@@ -12,9 +12,11 @@ from commands.options import (
     NEW_FILE,
     Fault,
     mapping_option,
+    require_folder,
     tell,
     tracking_uri_option,
     worth_workers_option,
+    writing,
 )
 
 INCOMPLETE = 3  # exit code
@@ -68,23 +70,23 @@ def report(
     from training.report.tripod import NUMBERS
     from training.side_by_side import WorkerLost
 
+    require_folder(out)
     try:
         said = {} if statements is None else read_statements(statements, NUMBERS)
-        made = run(
-            cohort_file,
-            mapping,
-            out,
-            reference=reference,
-            statements=said,
-            with_worth=with_worth,
-            workers=workers,
-            tracking_uri=tracking_uri,
-            progress=tell,
-        )
+        with writing(out):
+            made = run(
+                cohort_file,
+                mapping,
+                out,
+                reference=reference,
+                statements=said,
+                with_worth=with_worth,
+                workers=workers,
+                tracking_uri=tracking_uri,
+                progress=tell,
+            )
     except (CohortError, MappingError, NotTheSame, Refused, StatementsError, StoreError, WorkerLost) as error:
         raise Fault(str(error)) from error
-    except OSError as error:
-        raise Fault(f"{out}: cannot be written: {error}") from error
     click.echo(f"{made.files.html}\n{made.files.json}\nLogged with {made.title}, digest {made.digest}")
     if made.empty:
         click.echo(f"\nEmpty items of TRIPOD+AI ({len(made.empty)}); --write-statements FILE asks for them:")
@@ -97,10 +99,9 @@ def _write_template(path: Path) -> None:
     from training.report.statements import write_template
     from training.report.tripod import ASKED
 
-    try:
-        write_template(path, ASKED)
-    except FileExistsError as error:
-        raise Fault(f"{path}: is there already, perhaps with what people said; name another file") from error
-    except OSError as error:
-        raise Fault(f"{path}: cannot be written: {error}") from error
+    with writing(path):
+        try:
+            write_template(path, ASKED)
+        except FileExistsError as error:
+            raise Fault(f"{path}: is there already, perhaps with what people said; name another file") from error
     click.echo(f"{path}: {len(ASKED)} questions; give the answers with --statements {path}")

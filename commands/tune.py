@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from commands.options import FILE, NEW_FILE, Fault, index_visits_option, mapping_option, tell, tracking_uri_option
+from commands.options import (
+    FILE,
+    NEW_FILE,
+    Fault,
+    index_visits_option,
+    mapping_option,
+    require_folder,
+    tell,
+    tracking_uri_option,
+    writing,
+)
 
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
@@ -82,6 +92,7 @@ def tune(
         raise Fault("--outer = 1 leaves nothing to search; give 2 or more folds, or 0 for none")
     if not out.absolute().parent.is_dir():
         raise Fault(f"--out = {out}: there is no folder {out.parent}; make it first")
+    require_folder(out.parent)
     plan = Plan(trials, minutes, seed, name, index_visits, outer)
     try:
         with _Display() as display:
@@ -99,7 +110,8 @@ def tune(
     except Interrupted as stopped:
         click.echo(f"Stopped: {stopped}. The same command goes on from there.", err=True)
         sys.exit(STOPPED)
-    out.write_text(as_json(found.search.best_settings), "utf-8")
+    with writing(out):  # if not, the search is kept: the same command with another --out has it at once
+        out.write_text(as_json(found.search.best_settings), "utf-8")
     click.echo(as_text(found, _next(cohort_file, mapping, seed, index_visits, tracking_uri, out)))
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
@@ -26,33 +27,13 @@ if TYPE_CHECKING:
     from tests.conftest import Retrained, Trained
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = [
-    [],
-    ["cohort"],
-    ["cohort", "simulate"],
-    ["cohort", "check"],
-    ["cohort", "template"],
-    ["train"],
-    ["tune"],
-    ["compare"],
-    ["promote"],
-    ["rollback"],
-    ["lineage"],
-    ["pull"],
-    ["evaluate"],
-    ["keys"],
-    ["keys", "add"],
-    ["keys", "list"],
-    ["keys", "revoke"],
-    ["audit"],
-    ["audit", "verify"],
-    ["audit", "show"],
-    ["audit", "key"],
-    ["report"],
-    ["serve"],
-    ["predict"],
-    ["vocabulary"],
-]
+
+
+def commands(group: click.Group, *above: str) -> Iterator[list[str]]:
+    """Every command and group of commands there is, as it is called."""
+    yield [*above]
+    for name, command in group.commands.items():
+        yield from commands(command, *above, name) if isinstance(command, click.Group) else [[*above, name]]
 
 
 def run(*arguments: object) -> Result:
@@ -71,7 +52,7 @@ def fault(result: Result) -> str:
 # ---------------------------------------------------------------------------------------------- help and vocabulary
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("command", list(commands(main)), ids=" ".join)
 def test_help(command: list[str]) -> None:
     for flag in ("--help", "-h"):
         result = run(*command, flag)
@@ -205,6 +186,30 @@ def test_evaluate_knows_no_such_marker(tmp_path: Path) -> None:
     (tmp_path / "c.csv").write_text("a\n1\n", "utf-8")
     text = fault(run("evaluate", tmp_path / "c.csv", "--only", "treg", "--only", "gold"))
     assert "--only: no marker is called 'gold'; there are: blood count (NLR), acute phase" in text
+
+
+@pytest.mark.parametrize("command", ["evaluate", "compare", "report"])
+@pytest.mark.parametrize("folder", ["file/results", "/proc/results"])
+def test_a_folder_that_cannot_be_made_is_told_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, folder: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("", "utf-8")
+    Path("c.csv").write_text("no cohort", "utf-8")
+    text = fault(run(command, "c.csv", "--out", folder))
+    assert text.startswith(f"Error: {folder}: cannot be written: ")
+    assert text.endswith("; name another place\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.csv", "file"]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "compare", "report"])
+def test_a_folder_that_can_be_made_is_not_made_before_the_work(tmp_path: Path, command: str) -> None:
+    (tmp_path / "c.csv").write_text("no cohort", "utf-8")
+    store = f"sqlite:///{tmp_path}/mlruns/mlflow.db"
+    result = run(command, tmp_path / "c.csv", "--out", tmp_path / "new" / "results", "--tracking-uri", store)
+    assert result.exit_code == 2
+    assert "cannot be written" not in result.stderr
+    assert not (tmp_path / "new").exists()
 
 
 def test_files_that_are_not_there() -> None:

@@ -8,21 +8,16 @@ import sys
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner, Result
 
 from cli import main
 from commands.tune import _Display
+from tests.training.tuning.searches import runs, store
 from training.settings import DEFAULTS, read_settings
 from training.tuning.trials import Trialled
 from training.tuning.tune import Standing
-
-if TYPE_CHECKING:
-    pass
-
-from tests.training.tuning.searches import runs, store
 
 
 def run(*arguments: object) -> Result:
@@ -40,6 +35,7 @@ def run(*arguments: object) -> Result:
             "postgresql://me:***@127.0.0.1:1/x: cannot be opened",
         ),
         (["--out", "nowhere/settings.json"], "there is no folder nowhere"),
+        (["--out", "/proc/settings.json"], "/proc: cannot be written: "),
     ],
 )
 def test_what_the_user_can_mend(
@@ -69,8 +65,13 @@ def test_the_command_from_search_to_training(cohort_file: Path, own: Path, monke
 
     monkeypatch.chdir(own)
     options = ["--index-visits", "first", "--tracking-uri", store(own)]
-    result = run(cohort_file, *options, "--trials", 2)
+    Path("full.json").symlink_to("/dev/full")
+    result = run(cohort_file, *options, "--trials", 2, "--out", "full.json")
+    assert result.exit_code == 2
+    assert "Error: full.json: cannot be written: No space left on device; name another place" in result.stderr
+    result = run(cohort_file, *options, "--trials", 2)  # the search is kept: only what it found is written
     assert result.exit_code == 0, result.output
+    assert "trial" not in result.stderr.replace("2 of 2 trials", "")
     assert "2 of 2 trials" in result.stdout
     assert "The best score is optimistic" in result.stdout
     (line,) = [line for line in result.stdout.splitlines() if line.startswith("Next")]
