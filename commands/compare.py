@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from commands.options import (
-    DEFAULT_MODEL,
     FILE,
     FOLDER,
     Fault,
     mapping_option,
+    name_option,
     require_folder,
     tell,
     tracking_uri_option,
@@ -23,15 +23,15 @@ from commands.options import (
 if TYPE_CHECKING:
     from training.promotion.comparison import Comparison
 
-CHALLENGER_MODEL = "models:/als-progression@challenger"
 MOST_REFITTED = 5000  # examples; beyond, a refit takes minutes
 
 
 @click.command()
 @click.argument("cohort_file", metavar="COHORT", type=FILE)
 @mapping_option
-@click.option("--champion", default=DEFAULT_MODEL, show_default=True, help="What is compared with.")
-@click.option("--challenger", default=CHALLENGER_MODEL, show_default=True, help="What may take its place.")
+@name_option
+@click.option("--champion", help="What is compared with; default: the alias champion of --name.")
+@click.option("--challenger", help="What may take its place; default: the alias challenger of --name.")
 @click.option(
     "--index-visits",
     type=click.Choice(["every", "first"]),
@@ -56,8 +56,9 @@ MOST_REFITTED = 5000  # examples; beyond, a refit takes minutes
 def compare(
     cohort_file: Path,
     mapping: Path | None,
-    champion: str,
-    challenger: str,
+    name: str,
+    champion: str | None,
+    challenger: str | None,
     index_visits: Literal["every", "first"],
     out: Path | None,
     as_json: bool,
@@ -77,8 +78,8 @@ def compare(
         found = _compared(
             cohort_file,
             mapping,
-            champion,
-            challenger,
+            champion or f"models:/{name}@champion",
+            challenger or f"models:/{name}@challenger",
             index_visits,
             sites=sites,
             temporal=temporal,

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-DEFAULT_MODEL = "models:/als-progression@champion"
+DEFAULT_NAME = "als-progression"
+DEFAULT_MODEL = f"models:/{DEFAULT_NAME}@champion"
 NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -22,6 +23,7 @@ class Fault(click.ClickException):
     exit_code = 2
 
 
+name_option = click.option("--name", default=DEFAULT_NAME, show_default=True, help="Name in the model registry.")
 mapping_option = click.option("--mapping", type=FILE, help="TOML file that adapts other headers, units and codes.")
 index_visits_option = click.option(
     "--index-visits",

@@ -6,12 +6,9 @@ from pathlib import Path
 
 import click
 
-from commands.options import FILE, Fault, mapping_option, tell, tracking_uri_option
+from commands.options import FILE, Fault, mapping_option, name_option, tell, tracking_uri_option
 
-DEFAULT_NAME = "als-progression"
 REFUSED = 3  # the exit code of a refusal: nothing is wrong with the command, the gates do not hold
-
-name_option = click.option("--name", default=DEFAULT_NAME, show_default=True, help="Name in the model registry.")
 
 
 @click.command()

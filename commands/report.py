@@ -12,6 +12,7 @@ from commands.options import (
     NEW_FILE,
     Fault,
     mapping_option,
+    name_option,
     require_folder,
     tell,
     tracking_uri_option,
@@ -25,7 +26,10 @@ INCOMPLETE = 3  # exit code
 @click.command("report")
 @click.argument("cohort_file", metavar="COHORT", type=FILE, required=False)
 @mapping_option
-@click.option("--version", "reference", default="models:/als-progression@challenger", show_default=True)
+@name_option
+@click.option(
+    "--version", "reference", help="models:/NAME@ALIAS or /VERSION; default: the alias challenger of --name."
+)
 @click.option("--out", type=FOLDER, default=Path("report"), show_default=True, help="Folder for the two files.")
 @click.option(
     "--worth/--no-worth",
@@ -41,7 +45,8 @@ INCOMPLETE = 3  # exit code
 def report(
     cohort_file: Path | None,
     mapping: Path | None,
-    reference: str,
+    name: str,
+    reference: str | None,
     out: Path,
     with_worth: bool,
     workers: int,
@@ -78,7 +83,7 @@ def report(
                 cohort_file,
                 mapping,
                 out,
-                reference=reference,
+                reference=reference or f"models:/{name}@challenger",
                 statements=said,
                 with_worth=with_worth,
                 workers=workers,

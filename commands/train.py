@@ -12,6 +12,7 @@ from commands.options import (
     Fault,
     index_visits_option,
     mapping_option,
+    name_option,
     settings_option,
     tell,
     tracking_uri_option,
@@ -21,7 +22,7 @@ from commands.options import (
 @click.command()
 @click.argument("cohort_file", metavar="COHORT", type=FILE)
 @mapping_option
-@click.option("--name", default="als-progression", show_default=True, help="Name in the model registry.")
+@name_option
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @index_visits_option
 @settings_option

@@ -69,4 +69,7 @@ def fit_booster(
     }
     if any(monotone):
         parameters["monotone_constraints"] = tuple(monotone)
-    return bytes(xgboost.train(parameters, data, settings.n_trees).save_raw("json"))
+    booster = xgboost.Booster(parameters, [data])
+    for round_ in range(settings.n_trees):  # not xgboost.train: mlflow.autolog() would make a run of each inner fit
+        booster.update(data, round_)
+    return bytes(booster.save_raw("json"))

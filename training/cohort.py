@@ -68,7 +68,9 @@ class Cohort:
         return is_simulated(self.provenance)
 
 
-def read_cohort(path: Path, mapping_path: Path | None = None, *, index_visits: IndexVisits = "every") -> Cohort:
+def read_cohort(
+    path: Path | str, mapping_path: Path | str | None = None, *, index_visits: IndexVisits = "every"
+) -> Cohort:
     """Read a cohort file.
 
     Args:
@@ -84,12 +86,12 @@ def read_cohort(path: Path, mapping_path: Path | None = None, *, index_visits: I
     found = patients(rows, table.mapping.units)
     examples, skipped, without = examples_in(found, rows, scale, index_visits)
     if not examples:
-        raise CohortError(_nothing(path, found, skipped))
-    digest = hashlib.sha256(path.read_bytes())
+        raise CohortError(_nothing(table.path, found, skipped))
+    digest = hashlib.sha256(table.path.read_bytes())
     if mapping_path is not None:
-        digest.update(mapping_path.read_bytes())
+        digest.update(Path(mapping_path).read_bytes())
     report = CohortReport(
-        file=path.name,
+        file=table.path.name,
         rows=len(rows),
         patients=len(found),
         unused_headers=table.unused_headers,

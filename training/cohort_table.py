@@ -70,7 +70,7 @@ def is_simulated(provenance: str) -> bool:
     return any(part.startswith(SIMULATED) for part in provenance.split(SEPARATOR))
 
 
-def read_cohort_table(path: Path, mapping_path: Path | None = None) -> CohortTable:
+def read_cohort_table(path: Path | str, mapping_path: Path | str | None = None) -> CohortTable:
     """Read the rows of a cohort file.
 
     Args:
@@ -82,7 +82,8 @@ def read_cohort_table(path: Path, mapping_path: Path | None = None) -> CohortTab
     """
     import pandas as pd
 
-    mapping = ColumnMapping() if mapping_path is None else read_mapping(mapping_path)
+    path = Path(path)
+    mapping = ColumnMapping() if mapping_path is None else read_mapping(Path(mapping_path))
     frame, lines = _read(path, mapping)
     columns, unused = apply_mapping(mapping, {str(header): frame[header] for header in frame.columns})
     table = pd.DataFrame(columns)

@@ -21,11 +21,14 @@ from training.card import card_of, statement_of
 from training.cohort import Cohort, CohortError
 from training.evaluation import Evaluation, evaluate
 from training.examples import Examples, examples_of
-from training.outcome import SHORTEST_SPAN_MONTHS
+from training.outcome import SHORTEST_SPAN_MONTHS, alike
 from training.progress import Progress, silent
 from training.settings import DEFAULTS
 
 FEWEST_PATIENTS = 40
+ALIKE_REMEDY = (
+    "scores that are copied from visit to visit, filled in or computed do so; give the scores as they were taken"
+)
 LIBRARIES = ("numpy", "scikit-learn", "xgboost-cpu")
 
 
@@ -63,13 +66,25 @@ def require_enough(cohort: Cohort) -> None:
     """Nothing, if a cohort can be fitted.
 
     Raises:
-        CohortError: fewer than 40 patients have an outcome.
+        CohortError: fewer than 40 patients have an outcome, or most outcomes are one and the same rate.
     """
     if cohort.report.patients_with_outcome < FEWEST_PATIENTS:
         raise CohortError(
             f"{cohort.name}: {cohort.report.patients_with_outcome} patients have an outcome; "
             f"an honest 90 % interval needs at least {FEWEST_PATIENTS}"
         )
+    require_varied(cohort)
+
+
+def require_varied(cohort: Cohort) -> None:
+    """Nothing, if the outcomes of a cohort differ enough to learn or to judge by.
+
+    Raises:
+        CohortError: most of them are one and the same rate.
+    """
+    found = alike([example.outcome.progression_rate for example in cohort.examples])
+    if found is not None:
+        raise CohortError(f"{cohort.name}: {found}; {ALIKE_REMEDY}")
 
 
 def fit(
@@ -84,7 +99,7 @@ def fit(
     """Fit a cohort, evaluate it by cross-validation, and put together the contents of a pack.
 
     Raises:
-        CohortError: fewer than 40 patients have an outcome.
+        CohortError: see `require_enough`.
     """
     require_enough(cohort)
     examples = examples_of(cohort)

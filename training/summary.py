@@ -8,6 +8,7 @@ from textwrap import fill
 
 from model.fitted import overall
 from training.evaluation import MODEL
+from training.tracking import how_to_look
 from training.train import TrainingRun
 
 COLUMNS = (
@@ -46,7 +47,7 @@ def summary(run: TrainingRun) -> str:
         "",
         f"Pack   {run.pack_id}",
         f"Run    {run.run_id}",
-        f"Look   mlflow ui --backend-store-uri {run.tracking_uri}",
+        f"Look   {how_to_look(run.tracking_uri)}",
         f"Serve  tregcast serve --pack models:/{run.version.name}/{run.version.version}",
     ]
     return "\n".join(lines)

@@ -70,6 +70,22 @@ def open_store(uri: str | None = None) -> str:
     return uri
 
 
+def how_to_look(uri: str) -> str:
+    """What a person does to see the runs of a store: its page, or the command that serves one; without a password.
+
+    >>> how_to_look("http://tracking.clinic:5000"), how_to_look("sqlite:///mlruns/mlflow.db")
+    ('open http://tracking.clinic:5000', 'mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db')
+    >>> how_to_look("databricks")
+    'open the workspace that databricks stands for'
+    """
+    shown = without_password(uri)
+    if uri.startswith(("http://", "https://")):
+        return f"open {shown}"
+    if uri.startswith(("databricks", "uc:")):
+        return f"open the workspace that {shown} stands for"
+    return f"mlflow ui --backend-store-uri {shown}"
+
+
 @contextmanager
 def using_store(uri: str) -> Iterator[None]:
     """Within the block the store is worked with; what it fails with is told as one error.

@@ -44,8 +44,8 @@ class TrainingRun:
 
 
 def train(
-    cohort_path: Path,
-    mapping_path: Path | None = None,
+    cohort_path: Path | str,
+    mapping_path: Path | str | None = None,
     *,
     name: str = DEFAULT_NAME,
     seed: int = 0,
@@ -77,7 +77,8 @@ def train(
         pack_id = write_pack(folder, fitted.contents)
         load_pack(folder, expected_id=pack_id)  # what cannot be loaded is not registered
         with using_store(uri):
-            with mlflow.start_run(run_name=f"{name} on {cohort.name}", tags=cohort_tags(cohort)) as run:
+            title, within = f"{name} on {cohort.name}", mlflow.active_run() is not None  # a notebook's own run
+            with mlflow.start_run(run_name=title, tags=cohort_tags(cohort), nested=within) as run:
                 mlflow.log_params(_params(fitted, seed, index_visits))
                 mlflow.log_metrics(_metrics(fitted))
                 _log_documents(cohort, fitted)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from features.record import Measurement, PatientRecord, Visit
-from training.outcome import NOISE_SD, NoOutcome, Outcome, outcome
+from training.outcome import NOISE_SD, NoOutcome, Outcome, alike, outcome
 
 SCORE = "alsfrs_r_total"
 
@@ -133,3 +133,16 @@ def test_twelve_items_are_a_score() -> None:
     items = {item: Measurement(3.0) for item in ITEMS_ALSFRS_R}  # 36
     made = PatientRecord((Visit(0.0, {SCORE: Measurement(42.0)}), Visit(6.0, items)))
     assert rate(made).progression_rate == 1.0
+
+
+@pytest.mark.parametrize(
+    ("rates", "found"),
+    [
+        ([], None),
+        ([0.3, 0.3, 0.9, 1.1], None),  # half of them
+        ([0.3, 0.3, 0.3, 1.1], "75 % of the 4 outcomes are the same rate, 0.3 points/month"),
+        ([-0.0, 0.0, 1e-14], "100 % of the 3 outcomes are the same rate, 0 points/month"),
+    ],
+)
+def test_outcomes_that_are_all_alike(rates: list[float], found: str | None) -> None:
+    assert alike(rates) == found

@@ -16,11 +16,14 @@ from features.mapping import MappingError
 from model.answer import NUMBERS, render
 from model.golden import golden_records
 from training.cohort import CohortError
+from training.contract.contract import check
+from training.contract.contract_finding import Severity
 from training.scoring import TEXTS, score_table
 from training.signature import input_columns
 from training.summary import summary
 from training.tracking import open_store
 from training.train import train
+from training.tuning.tune import tune
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -237,6 +240,29 @@ def test_nothing_is_logged_when_the_cohort_is_bad(tmp_path: Path, text: str, err
     with pytest.raises(error):
         train(file, tracking_uri=f"sqlite:///{tmp_path}/mlruns/mlflow.db")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cohort.csv"]
+
+
+@pytest.mark.parametrize("share", [1.0, 0.6])
+def test_a_rate_that_most_patients_have_is_refused(tmp_path: Path, share: float) -> None:
+    """A score filled in by a formula: cross-validation would find it out to the last digit, and know nothing."""
+    rows = [
+        (f"p{number}", month, round(48 - month * (1.0 if number < 100 * share else number / 100)))
+        for number in range(100)
+        for month in (6, 12, 18)
+    ]
+    file = tmp_path / "cohort.csv"
+    pd.DataFrame(rows, columns=["patient_id", "months_since_onset", "alsfrs_r_total"]).to_csv(file, index=False)
+    told = r"% of the 200 outcomes are the same rate, 1 points/month; scores that are copied from visit to visit"
+    store = f"sqlite:///{tmp_path}/mlruns/mlflow.db"
+    with pytest.raises(CohortError, match=told):
+        train(str(file), tracking_uri=store)
+    with pytest.raises(CohortError, match=told):
+        tune(str(file), tracking_uri=store)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cohort.csv"]
+    [finding] = [each for each in check(str(file)).findings if each.code == "same_outcome"]
+    assert (finding.severity, finding.column) == (Severity.ERROR, "alsfrs_r_total")
+    assert check(file).exit_code == 4
+    assert not check(file).outcome.enough
 
 
 def test_nothing_is_logged_when_the_mapping_is_bad(tmp_path: Path, reference_file: Path) -> None:

@@ -44,12 +44,13 @@ from training.contract.contract_visits import (
     rising_score,
     without_patient,
 )
-from training.contract.outcome_coverage import OutcomeCoverage, outcome_coverage, too_few_outcomes
+from training.contract.outcome_coverage import OutcomeCoverage, outcome_coverage, same_outcome, too_few_outcomes
 from training.contract.unit_evidence import unit_of_column, unit_of_rows, unit_of_site, unit_of_visit
 
 RULES: tuple[Rule, ...] = (
     refusals,
     too_few_outcomes,
+    same_outcome,
     foretells_outcome,
     unit_of_column,
     unit_of_site,
@@ -114,8 +115,8 @@ class Checked:
 
 
 def check(
-    path: Path,
-    mapping_path: Path | None = None,
+    path: Path | str,
+    mapping_path: Path | str | None = None,
     *,
     index_visits: IndexVisits = "every",
     today: date | None = None,

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.contract.contract_finding import Finding, Material, Severity
-from training.fit import FEWEST_PATIENTS
-from training.outcome import NoOutcome, outcome
+from training.fit import ALIKE_REMEDY, FEWEST_PATIENTS
+from training.outcome import NoOutcome, alike, outcome
 
 LEVEL = 0.9
 _NORMAL = 1.6449  # of the middle 90 % of a normal distribution, on either side
@@ -95,7 +95,7 @@ def outcome_coverage(material: Material) -> OutcomeCoverage:
         outcome_visits=spread([each.visits for each in found]),
         outcome_months=spread([each.span_months for each in found]),
         rate=spread(rates),
-        enough=patients >= FEWEST_PATIENTS,
+        enough=patients >= FEWEST_PATIENTS and alike(rates) is None,
         fewest_patients=FEWEST_PATIENTS,
         width_at_most=float(np.diff(np.quantile(rates, (0.5 - LEVEL / 2, 0.5 + LEVEL / 2)))[0]) if rates else None,
         width_at_least=2.0 * _NORMAL * float(np.median(errors)) if errors else None,
@@ -114,6 +114,13 @@ def too_few_outcomes(material: Material) -> Iterator[Finding]:
             "mend the errors, add follow-up or add patients"
         )
         yield Finding(Severity.ERROR, "too_few_outcomes", rule, remedy, value=str(patients))
+
+
+def same_outcome(material: Material) -> Iterator[Finding]:
+    """Most outcomes are one and the same rate, which training refuses."""
+    found = alike([example.outcome.progression_rate for example in material.examples])
+    if found is not None:
+        yield Finding(Severity.ERROR, "same_outcome", found, ALIKE_REMEDY, column=material.table.scale)
 
 
 def _without(material: Material) -> tuple[tuple[str, int], ...]:

@@ -18,7 +18,7 @@ from model.predictor import COVERAGE
 from training.baselines import BASELINES
 from training.cohort import Cohort, CohortError
 from training.examples import Examples, examples_of
-from training.fit import FEWEST_PATIENTS
+from training.fit import FEWEST_PATIENTS, require_varied
 from training.foretelling import foretelling
 from training.metrics import Forecasts
 from training.paired import RESAMPLES, Difference, difference, figures, patient_draws
@@ -197,6 +197,7 @@ def _baselines(examples: Examples, seed: int) -> dict[str, Forecasts]:
 def _require_enough(cohort: Cohort, examples: Examples, found: Mapping[str, HonestForecasts], both: Rows) -> None:
     patients = len(np.unique(examples.patient[both]))
     if patients >= FEWEST_PATIENTS:
+        require_varied(cohort)
         return
     ways = "; ".join(
         f"{name}: " + ", ".join(f"{count} {way}" for way, count in each.counts.items())

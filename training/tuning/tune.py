@@ -84,8 +84,8 @@ def ignore(standing: Standing, /) -> None:
 
 
 def tune(
-    cohort_path: Path,
-    mapping_path: Path | None = None,
+    cohort_path: Path | str,
+    mapping_path: Path | str | None = None,
     plan: Plan | None = None,
     *,
     tracking_uri: str | None = None,

@@ -9,6 +9,7 @@ from textwrap import fill
 
 from training.cohort import Cohort
 from training.settings import as_json
+from training.tracking import how_to_look
 from training.tuning.honest_tuning import Honest
 from training.tuning.search_space import SPACE
 from training.tuning.trials import Search, Trialled
@@ -26,7 +27,7 @@ HEADINGS = {
     "min_child_share": "share",
     "reg_lambda": "lambda",
 }
-KEEP = "No trial did better than the default settings: `tregcast train` needs no --settings."
+KEEP = "No trial did better than the default settings: nothing to change, `tregcast train` needs no --settings."
 OPTIMISTIC = (
     "The best score is optimistic: it is the least of all trials on the very folds that chose it. "
     "`tregcast train` cross-validates on other folds, of the same patients; only `--outer 5` judges on rows that "
@@ -68,8 +69,8 @@ def as_text(tuning: Tuning, next_command: str) -> str:
         "",
         f"Study  {found.study}",
         f"Run    {found.run_id}",
-        f"Look   mlflow ui --backend-store-uri {tuning.tracking_uri}",
-        f"Next   {next_command}",
+        f"Look   {how_to_look(tuning.tracking_uri)}",
+        *([] if found.best == found.default else [f"Next   {next_command}"]),
     ]
     return "\n".join(lines)
 

@@ -74,6 +74,11 @@ def test_the_command_from_search_to_training(cohort_file: Path, own: Path, monke
     assert "trial" not in result.stderr.replace("2 of 2 trials", "")
     assert "2 of 2 trials" in result.stdout
     assert "The best score is optimistic" in result.stdout
+    assert "No trial did better than the default settings: nothing to change" in result.stdout
+    assert not [line for line in result.stdout.splitlines() if line.startswith("Next")]
+    assert read_settings(own / "settings.json") == DEFAULTS
+    result = run(cohort_file, *options, "--trials", 6)
+    assert "No trial did better" not in result.stdout
     (line,) = [line for line in result.stdout.splitlines() if line.startswith("Next")]
     assert line.split()[1:3] == ["tregcast", "train"]
     found = read_settings(own / "settings.json")
