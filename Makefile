@@ -7,7 +7,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := True
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo proact test fast lint bench bench-batch bento serve mlflow-ui lock clean
+.PHONY: help setup demo proact test fast lint bench bench-batch bento sbom serve mlflow-ui lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,13 @@ mlflow-ui: $(READY) ## look at runs and models on 127.0.0.1:5000
 bento: $(READY) ## a Bento that holds a pack and starts without MLflow: make bento PACK=models:/als-progression@champion
 	@$(BIN)/tregcast pin $(PACK)
 	@$(BIN)/bentoml build
+
+sbom: $(READY) ## bills of materials (CycloneDX) of what is locked for serving, batch and development, in dist/
+	@mkdir -p dist
+	@for lock in requirements.lock deploy/requirements.lock deploy/batch-requirements.lock; do \
+		$(BIN)/python -W ignore -m cyclonedx_py requirements $$lock --pyproject pyproject.toml \
+			--output-reproducible --validate --of JSON -o dist/$$(echo $$lock | tr / - | sed 's/requirements.lock/tregcast.cdx.json/'); \
+	done; ls dist/*.cdx.json
 
 lock: $(READY) ## resolve requirements.lock anew: versions and hashes, no addresses
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --upgrade \
