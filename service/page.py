@@ -36,6 +36,9 @@ textarea { box-sizing: border-box; width: 100%; font: .85rem/1.45 ui-monospace, 
 input { font: inherit; width: 30rem; max-width: 100%; padding: .3rem .5rem; box-sizing: border-box; }
 button { font: inherit; padding: .35rem 1.2rem; margin-right: .8rem; }
 label { display: block; margin: .6rem 0 .2rem; }
+.text { white-space: pre-wrap; overflow-wrap: anywhere; }
+[tabindex]:focus-visible, :focus-visible { outline: .15rem solid #1d4ed8; outline-offset: .1rem; }
+@media (max-width: 40rem) { body { padding: 1rem; } dl { grid-template-columns: 1fr; } dt { margin-top: .4rem; } }
 dt { color: #57606a; } dd { margin: 0; overflow-wrap: anywhere; } ul { margin: 0; padding-left: 1.1rem; }
 """
 
@@ -120,17 +123,17 @@ def _document(pack: Pack, example: Example, *, asks_for_key: bool) -> str:
         f"<h2>Routes</h2>{_routes()}",
         f"<h2>Try it</h2>{_form(example, asks_for_key)}"
         "<p>The same from a terminal</p>"
-        f"<pre><code>{escape(curl(HERE, example.record, with_key=asks_for_key))}</code></pre>"
+        f"{_scrolled('the command', curl(HERE, example.record, with_key=asks_for_key))}"
         "<p>The answer to the record above is JSON, which reads</p>"
-        f"<pre><code>{escape(as_text(example.answer))}</code></pre>"
-        f"<details><summary>as JSON</summary><pre><code>{escape(readable(example.answer))}</code></pre></details>",
+        f'<pre class="text"><code>{escape(as_text(example.answer))}</code></pre>'
+        f"<details><summary>as JSON</summary>{_scrolled('the answer as JSON', readable(example.answer))}</details>",
         f"<h2>The model</h2>{_model(pack)}",
         f"<h2>Vocabulary</h2><p>The unit of a measurement is required, and never guessed.</p>{_vocabulary(pack)}",
     ]
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Tregcast</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
-        f"<style>{STYLE}</style></head><body>{''.join(sections)}<script>{SCRIPT}</script></body></html>\n"
+        f"<style>{STYLE}</style></head><body><main>{''.join(sections)}</main><script>{SCRIPT}</script></body></html>\n"
     )
 
 
@@ -144,8 +147,15 @@ def _form(example: Example, asks_for_key: bool) -> str:
         '<textarea id="record" rows="16" autocomplete="off" spellcheck="false">'
         f"{escape(readable(example.record))}</textarea>{key if asks_for_key else ''}"
         '<p><button id="ask" type="button">Ask</button><span id="status" role="status"></span></p>'
-        '<pre id="answer" hidden></pre>'
+        '<pre id="answer" class="text" hidden></pre>'
+        '<details id="json" hidden><summary>as JSON</summary>'
+        '<pre tabindex="0" role="region" aria-label="the answer as JSON"></pre></details>'
     )
+
+
+def _scrolled(label: str, text: str) -> str:
+    """Lines that may be longer than the page, in a region that a keyboard reaches."""
+    return f'<pre tabindex="0" role="region" aria-label="{escape(label)}"><code>{escape(text)}</code></pre>'
 
 
 def _model(pack: Pack) -> str:
@@ -184,7 +194,12 @@ def _routes() -> str:
         f"<tr><td>{method}</td><td><code>{_link(method, path)}</code></td><td>{escape(words)}</td></tr>"
         for method, path, words in ROUTES
     )
-    return f"<table><tbody>{rows}</tbody></table>"
+    return _wide("routes", f"<tbody>{rows}</tbody>")
+
+
+def _wide(label: str, table: str) -> str:
+    """A table that may be wider than the page, in a region that a keyboard reaches."""
+    return f'<div class="wide" tabindex="0" role="region" aria-label="{escape(label)}"><table>{table}</table></div>'
 
 
 def _link(method: str, path: str) -> str:
@@ -207,7 +222,7 @@ def _vocabulary(pack: Pack) -> str:
             f"<td>{'yes' if set(category.columns) & set(pack.predictor.matrix.columns) else ''}</td></tr>"
             for category in categories
         ]
-    return f'<div class="wide"><table><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table></div>'
+    return _wide("vocabulary", f"<thead>{head}</thead><tbody>{''.join(rows)}</tbody>")
 
 
 def _quantity(quantity: Quantity, used: bool) -> str:

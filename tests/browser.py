@@ -13,7 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
+REQUIRED = os.environ.get("TREGCAST_REQUIRE_CHROMIUM") == "1"  # where a skipped test would be a failure
+needs_chromium = pytest.mark.skipif(PROGRAM is None and not REQUIRED, reason="no Chromium on this machine")
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-proxy-server", "--remote-debugging-pipe")
 WITH_PIPES = """
 import fcntl, os, sys

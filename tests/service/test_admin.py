@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli import main
-from tests.browser import PROGRAM, page
+from tests.browser import needs_chromium, page
 
 
 @pytest.mark.parametrize("path", ["/", "/docs"])
@@ -103,7 +103,7 @@ def test_an_admin_port_for_everybody_is_refused_where_nobody_is_asked(launcher: 
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine")
+@needs_chromium
 def test_in_a_browser_a_record_is_asked_about_with_a_key(launcher: Any, pack_folder: Path, tmp_path: Path) -> None:
     keys = tmp_path / "keys.db"
     add = ["keys", "add", "--name", "a", "--scope", "predict", "--store", str(keys)]
@@ -117,15 +117,65 @@ def test_in_a_browser_a_record_is_asked_about_with_a_key(launcher: Any, pack_fol
         opened.wait_for(f"{status}.startsWith('401')")
         opened.run(f"document.getElementById('key').value = '{key}'; {press}")
         opened.wait_for(f"{status}.startsWith('200')")
-        answer = json.loads(opened.run("document.getElementById('answer').textContent"))
+        answer = json.loads(opened.run("document.querySelector('#json pre').textContent"))
         assert answer["outcome"].startswith("prediction")
+        read = opened.run("document.getElementById('answer').textContent")
+        assert read.startswith(f"Progression rate {answer['progression_rate']:.2f} ALSFRS-R")
+        assert all(caution["words"] in read for caution in answer["cautions"])
+        assert all(each["words"] in read for each in answer["contributions"][:8])
+        assert answer["statement"] in read
         assert opened.run("document.documentElement.outerHTML.includes('" + key + "')") is False
         assert opened.run("localStorage.length + sessionStorage.length + document.cookie.length") == 0
         assert not any("Content Security Policy" in said for said in opened.said)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine")
+@needs_chromium
+def test_in_a_browser_what_is_wrong_and_what_is_not_answered_can_be_read(
+    admin: httpx.Client, tmp_path: Path
+) -> None:
+    read = "document.getElementById('answer').textContent"
+    ask = "document.getElementById('record').value = JSON.stringify({}); document.getElementById('ask').click()"
+    no_score = {"visits": [{"months_since_onset": {"value": 9, "unit": "mo"}, "measurements": {}}]}
+    with page(str(admin.base_url), tmp_path / "home") as opened:
+        opened.run(ask.format("{}"))
+        opened.wait_for(f"{read}.startsWith('The record is rejected')")
+        assert "visits is required; send it" in opened.run(read)
+        opened.run(ask.format(json.dumps(no_score)))
+        opened.wait_for(f"{read}.startsWith('No prediction')")
+        assert "There is no ALSFRS-R total in the record" in opened.run(read)
+
+
+@pytest.mark.slow
+@needs_chromium
+@pytest.mark.parametrize("width", [1280, 390, 320])
+def test_in_a_browser_the_page_fits_and_a_keyboard_reaches_all_of_it(
+    admin: httpx.Client, tmp_path: Path, width: int
+) -> None:
+    """The page itself never scrolls sideways; what does is a named region that can be focused; no text is cut."""
+    with page(str(admin.base_url), tmp_path / "home") as opened:
+        opened.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False
+        )
+        opened.run("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+        assert opened.run("document.querySelectorAll('main').length") == 1
+        assert opened.run("document.documentElement.scrollWidth <= innerWidth") is True
+        cut = opened.run(
+            "[...document.querySelectorAll('body *')].filter((each) => each.scrollWidth > each.clientWidth + 1"
+            " && ['auto', 'scroll', 'hidden'].includes(getComputedStyle(each).overflowX)"
+            " && each.tagName !== 'TEXTAREA'"
+            " && !(each.tabIndex === 0 && each.getAttribute('role') === 'region' && each.ariaLabel))"
+            ".map((each) => each.outerHTML.slice(0, 80))"
+        )
+        assert cut == []
+        wide = opened.run(
+            "[...document.querySelectorAll('.text')].filter((each) => each.scrollWidth > each.clientWidth).length"
+        )
+        assert wide == 0
+
+
+@pytest.mark.slow
+@needs_chromium
 def test_in_a_browser_no_other_script_runs(admin: httpx.Client, tmp_path: Path) -> None:
     add = "const s = document.createElement('script'); s.textContent = 'window.ran = 1'; document.body.append(s)"
     with page(str(admin.base_url), tmp_path / "home") as opened:

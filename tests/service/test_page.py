@@ -81,8 +81,8 @@ def test_it_lists_the_vocabulary(page: tuple[httpx.Response, Reader]) -> None:
 
 
 def test_its_curl_example_works(admin: httpx.Client, page: tuple[httpx.Response, Reader]) -> None:
-    shown, command, text, answer = page[1].code
-    assert shown == ""
+    shown, as_json, command, text, answer = page[1].code
+    assert shown == as_json == ""
     curl, silent, url, _, header, _, body = shlex.split(command)
     assert (curl, silent) == ("curl", "-sS")
     assert url == str(admin.base_url.join("/v1/predict"))
