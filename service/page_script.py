@@ -28,7 +28,7 @@ SCRIPT = r"""
       items(Object.entries(found.band_probabilities).map(([band, share]) => band + ": " + percent(share))),
       "Why (base value " + found.base_value.toFixed(2) + "; the eight largest of " + found.contributions.length +
       ", in points/month):\n" + items(found.contributions.slice(0, 8).map((each) =>
-        signed(each.points_per_month) + "  " + each.words)),
+        signed(each.points_per_month) + "  " + each.words.replace(/:[^:]*$/, ""))),
       found.cautions.length ? "Cautions:\n" + items(found.cautions.map((each) => each.words)) : "",
       found.statement,
     ],

@@ -15,13 +15,17 @@ from training.examples import Examples
 from training.outcome import HORIZON_MONTHS, NOISE_SD, SHORTEST_SPAN_MONTHS
 from training.settings import CARD_KEY
 
+INTENDED_USE = (
+    "For research: to estimate the progression rate of a person with ALS over the next 12 months, with its "
+    "uncertainty and its reasons. It must not guide the care of anyone."
+)
 SIMULATED_STATEMENT = (
     "This model was trained on a SIMULATED cohort built on published group figures, not on patients. "
     "It shows how Tregcast works; it must not guide the care of anyone."
 )
 REAL_STATEMENT = (
-    "This model was trained on the cohort {name}. It estimates a rate for research and decision support; "
-    "it is not a medical device and does not say what a treatment would do."
+    "This model was trained on the cohort {name}, for research. It is not validated for the care of anyone and "
+    "must not guide it; it is not a medical device and does not say what a treatment would do."
 )
 LIMITS = (
     "A contribution is an association in the training cohort, not the effect of a treatment.",
@@ -47,8 +51,7 @@ def card_of(
 ) -> dict[str, object]:
     """The card as plain JSON values. Every number in it comes from this run."""
     return {
-        "intended_use": "Estimate the progression rate of a person with ALS over the next 12 months, with its "
-        "uncertainty and its reasons, for research and decision support.",
+        "intended_use": INTENDED_USE,
         "statement": statement_of(cohort),
         "simulated": cohort.simulated,
         "limits": [*LIMITS, *_absent_tregs(cohort)],
