@@ -67,7 +67,8 @@ def version_of(reference: str) -> Version:
             found = client.get_model_version(asked["name"], asked["version"])
         aliases = client.get_registered_model(asked["name"]).aliases
     except MlflowException as error:
-        raise RegistryError(f"{reference}: {error.message}; `tregcast train` registers a model") from error
+        said = str(error.message).rstrip(".")
+        raise RegistryError(f"{reference}: {said}; `tregcast train` registers a model") from error
     held = sorted(alias for alias, version in aliases.items() if str(version) == str(found.version))
     tags = found.tags
     pack_id, report_digest = tags.get(PACK_TAG, ""), tags.get(PAGE_DIGEST_TAG, "")
