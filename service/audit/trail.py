@@ -73,8 +73,9 @@ class AuditTrail:
         self._key = key
         self._deadline = deadline_seconds
         self._waiting = waiting or Waiting()
-        self._own_known = KnownHead() if known is None else None
-        self._writer = Writer(self._waiting, store, anchor, key, made_by, known or self._own_known)
+        seen = known or KnownHead()
+        self._own_known = seen if known is None else None
+        self._writer = Writer(self._waiting, store, anchor, key, made_by, seen)
         self._writer.start()
 
     @property

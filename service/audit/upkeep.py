@@ -11,7 +11,7 @@ from service.audit.anchor import Anchor, Anchored, HeldAnchor
 from service.audit.chain import Head, Row
 from service.audit.continuity import Continuity, given_up
 from service.audit.key import InputKey
-from service.audit.note import NoteKind, note_row
+from service.audit.note import Details, NoteKind, note_row
 from service.audit.record import fields_of, time_of
 from service.audit.store import Session, Store, StoreFailed
 
@@ -81,7 +81,7 @@ class Tool:
                     rows = _before(session, before, stop)
                     if rows:
                         session.prune(rows[-1].seq)
-                        details = {
+                        details: Details = {
                             "through": str(Head(rows[-1].seq, rows[-1].hash)),
                             "records": rows[-1].seq,
                             "before": before.isoformat(),
@@ -93,7 +93,7 @@ class Tool:
                 return
             yield len(rows)
 
-    def _add(self, session: Session, head: Head, kind: NoteKind, details: dict[str, str | int]) -> Head:
+    def _add(self, session: Session, head: Head, kind: NoteKind, details: Details) -> Head:
         row = note_row(head, kind, details, self.key, self.made_by)
         session.insert([row])
         return Head(row.seq, row.hash)
