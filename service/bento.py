@@ -18,6 +18,7 @@ import bentoml
 from bentoml._internal.utils.analytics import usage_stats
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from features.reference_rule import use_pattern
 from features.version import VERSION
 from model.pack import Refused
 from service import log
@@ -83,6 +84,7 @@ def open_desk(
         SystemExit: 2 where the settings cannot be used, 3 where the pack is refused; stderr says why.
     """
     known = configuration or _read(os.environ)
+    use_pattern(known.reference_pattern)
     held = open_pack(known.serving, last)
     try:
         traces = open_traces(known.traces, version=VERSION)

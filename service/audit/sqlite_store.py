@@ -7,7 +7,9 @@ import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
+from stat import S_IMODE, S_IWOTH
 
 from service.audit.chain import Head, Row
 from service.audit.note import MARK
@@ -29,6 +31,7 @@ SCHEMA = (
     ),
 )
 _ROWS = "SELECT seq, body, output, hash FROM records"
+_PAIR = "SELECT body, hash FROM records WHERE seq IN (?, ?) ORDER BY seq"
 _NOTES = "SELECT body FROM records WHERE output IS NULL AND instr(body, ?) > 0 ORDER BY seq"
 _INSERT = {
     count: "INSERT INTO records (seq, body, output, hash) VALUES " + ", ".join(["(?, ?, ?, ?)"] * count)
@@ -93,6 +96,7 @@ class SqliteStore:
                     connection.execute(statement)
                 connection.execute("INSERT INTO store VALUES (?, ?)", (secrets.token_hex(32), FORMAT))
             found = _store_id(connection, self._path)
+            _look_along(connection, self._path)
             connection.execute("COMMIT")
             self._files, self._touched = self._identity(), self._change()
         except BaseException:
@@ -104,6 +108,8 @@ class SqliteStore:
     def _change(self) -> tuple[int, int]:
         """When the file itself was written last: by a checkpoint, or by a copy that is put back."""
         found = self._path.stat()
+        if S_IMODE(found.st_mode) & S_IWOTH:
+            raise StoreFailed("OTHERS_MAY_WRITE", f"{self._path}: other users may write it; chmod 600")
         return found.st_mtime_ns, found.st_size
 
     def _identity(self) -> tuple[tuple[int, int], ...]:
@@ -208,6 +214,19 @@ def _make_empty(path: Path) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _look_along(connection: sqlite3.Connection, path: Path) -> None:
+    """Look at some records, ever further from the last: where an older file was put under newer pages, one of them
+    is missing or does not follow. `verify` looks at all."""
+    last, first = connection.execute("SELECT max(seq), min(seq) FROM records").fetchone()
+    back = 1
+    while last is not None and last - back >= first:
+        found = connection.execute(_PAIR, (last - back, last - back + 1)).fetchall()
+        hashes = [sha256(body).hexdigest() for body, _ in found if isinstance(body, bytes)]
+        if hashes != [kept for _, kept in found] or len(found) != 2 or hashes[0].encode() not in found[1][0]:
+            raise StoreFailed("SQLITE_CORRUPT", f"{path}: record {last - back} is missing or was changed")
+        back *= 2
 
 
 def _store_id(connection: sqlite3.Connection, path: Path) -> str:
