@@ -26,7 +26,7 @@ from service.audit.anchor import Anchor
 from service.audit.chain import Head, link
 from service.audit.key import InputKey
 from service.audit.record import Caller, Entry
-from service.audit.search import search
+from service.audit.search import Wanted, search
 from service.audit.sqlite_store import SqliteStore
 from service.audit.store_uri import PostgresUri, SqliteUri, StoreUri, open_reader, open_store
 from service.audit.trail import AuditTrail
@@ -143,7 +143,7 @@ def measure_verify(folder: Path, records: int) -> None:
     print(f"{records} records, {size:.2f} GB: verified in {taken:.1f} s, {used:.1f} s of processor time")
     start = perf_counter()
     with open_reader(SqliteUri(folder / "audit.db")) as reader:
-        found = len(list(search(reader, request_id=f"{records - 1:016x}")))
+        found = len(list(search(reader, Wanted(f"{records - 1:016x}"))))
     print(f"one request among them: {found} found in {perf_counter() - start:.1f} s")
     with Path("/proc/self/status").open() as status:
         print(next(line for line in status if line.startswith("VmHWM")).strip())

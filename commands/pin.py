@@ -22,7 +22,7 @@ def pin(pack: str, out: Path, tracking_uri: str | None) -> None:
 
     It is verified and its golden answers are replayed before it takes its place.
     """
-    from model.pack import Refused, load_pack
+    from model.pack import Refused, keep_from_others, load_pack
 
     try:
         source = pack_folder(pack, tracking_uri)
@@ -32,6 +32,7 @@ def pin(pack: str, out: Path, tracking_uri: str | None) -> None:
             copy, old = Path(scratch, "new"), Path(scratch, "old")
             shutil.copytree(source, copy)
             load_pack(copy, expected_id=pack_id)
+            keep_from_others(copy)
             if os.path.lexists(out):
                 out.rename(old)
             copy.rename(out)

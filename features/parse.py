@@ -22,6 +22,7 @@ from features.consistency import contradictions, late_diagnosis
 from features.measurement import parse_measurement, plain_measurement
 from features.problem import Problem, Rejected, shown
 from features.record import Measurement, PatientRecord, Visit
+from features.reference_rule import broken_rule
 from features.units import DAYS_PER_MONTH, plain
 from features.vocabulary import Vocabulary, vocabulary
 
@@ -245,6 +246,9 @@ class _Reader:
         elif not value.isprintable():
             rule = "holds characters that do not print"
             self.add("unprintable", "reference", shown(value), rule, "send plain text")
+        elif (broken := broken_rule(value)) is not None:
+            remedy = "send a pseudonym of that form, never a name or a record number, or leave it out"
+            self.add("reference_pattern", "reference", shown(value), broken, remedy)
         else:
             return value
         return None

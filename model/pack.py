@@ -36,8 +36,8 @@ FILES = (
 
 
 # Why a pack is refused: it cannot be read, is not what its manifest or its id says, is no model that this version
-# knows, or answers otherwise than when it was made.
-RefusalCode = Literal["unreadable", "digest", "contents", "golden_answers"]
+# knows, answers otherwise than when it was made, or (where it is served) others than its owner may write it.
+RefusalCode = Literal["unreadable", "digest", "contents", "golden_answers", "writable_by_others"]
 
 
 class Refused(ValueError):
@@ -72,11 +72,17 @@ def write_pack(folder: Path, contents: Contents) -> str:
     if any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty; a pack needs a folder of its own")
     files = encode(contents)
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
     manifest = _manifest(contents, files)
-    (folder / MANIFEST).write_bytes(manifest)
+    for name, data in {**files, MANIFEST: manifest}.items():
+        (folder / name).write_bytes(data)
+    keep_from_others(folder)
     return hashlib.sha256(manifest).hexdigest()
+
+
+def keep_from_others(folder: Path) -> None:
+    """Let nobody but the owner write a pack folder and its files, whatever the umask: the service asks for that."""
+    for path in (folder, *folder.iterdir()):
+        path.chmod(path.stat().st_mode & 0o755)
 
 
 def load_pack(folder: Path, *, expected_id: str | None = None) -> Pack:

@@ -18,11 +18,13 @@ import bentoml
 from bentoml._internal.utils.analytics import usage_stats
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from features.reference_rule import use_pattern
 from features.version import VERSION
 from model.pack import Refused
 from service import log
 from service.access.access import Access
 from service.app import create_app
+from service.audit.known_head import KnownHead
 from service.audit.trail import open_trail
 from service.configuration import Configuration, read_configuration
 from service.desk import Desk
@@ -30,6 +32,7 @@ from service.held_pack import HeldPack, Verified
 from service.rendered import Rendered, rendered
 from service.settings import HOST, PORT, Settings, Unusable
 from service.shadow import Shadow
+from service.start_checks import refuse_unusable
 from service.traces.traces import open_traces
 
 usage_stats.do_not_track.cache_clear()
@@ -67,21 +70,25 @@ class OneAppService(bentoml.Service):  # type: ignore[misc]
         return Front(app, super().to_asgi(is_main))
 
 
-def open_desk(configuration: Configuration | None = None, last: Verified | None = None) -> Desk:
+def open_desk(
+    configuration: Configuration | None = None, last: Verified | None = None, head: KnownHead | None = None
+) -> Desk:
     """All that a worker answers with, by this configuration or else the environment's.
 
     Args:
         configuration: which pack, who may call, where answers are recorded.
         last: the pack to begin with where that of the configuration is refused.
+        head: where the audit trail was seen to end, shared by the workers of a service.
 
     Raises:
         SystemExit: 2 where the settings cannot be used, 3 where the pack is refused; stderr says why.
     """
     known = configuration or _read(os.environ)
+    use_pattern(known.reference_pattern)
     held = open_pack(known.serving, last)
     try:
         traces = open_traces(known.traces, version=VERSION)
-        trail = open_trail(known.audit, made_by=f"tregcast {VERSION}")
+        trail = open_trail(known.audit, made_by=f"tregcast {VERSION}", known=head)
         shadow = None if known.shadow is None else Shadow(known.shadow)
         return Desk(held, Access(known.access), trail, shadow, traces=traces)
     except Unusable as error:
@@ -131,7 +138,12 @@ class Tregcast:
     @staticmethod
     def verify() -> None:
         """Refuse a bad pack in the parent process of ``bentoml serve``, which else respawns workers for ever."""
-        open_pack(_read(os.environ).serving)
+        configuration = _read(os.environ)
+        open_pack(configuration.serving)
+        try:
+            refuse_unusable(configuration)
+        except Unusable as error:
+            end(UNUSABLE, str(error))
 
 
 def application(desk: Desk) -> ASGIApp:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TypeVar
 
 from service.access.settings import AccessSettings, read_access_settings
 from service.audit.settings import AuditSettings, read_audit_settings
-from service.settings import Settings, Unusable, read_settings, read_shadow
+from service.settings import Settings, Unusable, read_reference_pattern, read_settings, read_shadow
 from service.traces.settings import TraceSettings, read_trace_settings
 
 Part = TypeVar("Part")
@@ -24,6 +25,7 @@ class Configuration:
     audit: AuditSettings | None = None
     traces: TraceSettings | None = None
     shadow: Path | None = None  # a challenger's pack
+    reference_pattern: re.Pattern[str] | None = None  # what callers' references must look like
 
 
 def read_configuration(environment: Mapping[str, str], serving: Settings | None = None) -> Configuration:
@@ -54,9 +56,10 @@ def read_configuration(environment: Mapping[str, str], serving: Settings | None 
     if "TREGCAST_AUDIT" in environment or environment.get("TREGCAST_AUTH", "off") != "off":
         audit = _read(read_audit_settings, environment, wrong)
     traces = _read(read_trace_settings, environment, wrong)
+    pattern = _read(read_reference_pattern, environment, wrong)
     if wrong or serving is None or access is None:
         raise Unusable("\n".join(wrong))
-    return Configuration(serving, access, audit, traces, shadow)
+    return Configuration(serving, access, audit, traces, shadow, pattern)
 
 
 def _read(

@@ -24,6 +24,7 @@ from service.metrics.codes import ENDPOINTS
 from service.metrics.metrics import Metrics
 from service.metrics.serving_state import ServingState
 from service.problem import SECONDS_TO_RETRY, Unanswered, unavailable, unrecorded
+from service.readiness import Readiness, readiness
 from service.rendered import Rendered
 from service.shadow import Shadow
 from service.traces.traces import NoTraces, Traces
@@ -57,7 +58,11 @@ class Desk:
     traces: Traces = field(default_factory=NoTraces)
 
     def __post_init__(self) -> None:
-        self.metrics.watch(ServingState(self.held, self.trail, self.shadow))
+        self.metrics.watch(ServingState(self.held, self.trail, self.shadow, self.readiness))
+
+    def readiness(self) -> Readiness:
+        """Whether somebody can be answered now."""
+        return readiness(self.trail, self.access, time.time())
 
     def admit(self, request: Request, scope: Scope) -> Caller:
         """Who asks, if they may.

@@ -15,6 +15,7 @@ from typing import Generic, Literal, TypeVar
 from model.pack import Pack, RefusalCode, Refused, load_pack, verify_files
 from model.pack_report import read_report, report_path
 from service import log
+from service.pack_access import refuse_writable
 
 EVERY_SECONDS = 0.25  # between two looks at the path; a look is a dozen stats
 MOST_FILES = 64  # looked at; a pack has fewer, and a folder with more is none
@@ -131,6 +132,7 @@ class HeldPack(Generic[Made]):
 
     def _held(self, folder: Path) -> Loaded[Made] | None:
         """The pack of this folder if it is in memory; the folder is verified all the same, for the next start."""
+        refuse_writable(folder)
         pack_id = verify_files(folder)
         found = next((held for held in (self.current, self._before) if held and held.pack.id == pack_id), None)
         if found is None:
@@ -139,6 +141,7 @@ class HeldPack(Generic[Made]):
         return found if report == found.report else replace(found, report=report)
 
     def _load(self, folder: Path, pack_id: str | None = None) -> Loaded[Made]:
+        refuse_writable(folder)
         pack = load_pack(folder, expected_id=pack_id)
         return Loaded(pack, self._make(pack), read_report(folder, pack.id))
 
@@ -158,12 +161,13 @@ class HeldPack(Generic[Made]):
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """What a path stands for: the folder, and of each file name, inode, size and the time of its last change.
+    """What a path stands for: the folder and its mode, and of each file name, inode, size and time of last change.
 
     The report beside the folder is one of the files.
     """
 
     folder: Path
+    mode: int
     files: tuple[tuple[str, int, int, int], ...]
 
 
@@ -173,9 +177,11 @@ def _standing(path: Path) -> _Standing | None:
     try:
         with os.scandir(folder) as entries:
             found = [(entry.name, entry.stat(follow_symlinks=False)) for entry in islice(entries, MOST_FILES)]
+        mode = folder.stat().st_mode  # of the folder its other times say nothing
     except OSError:
         return None
     with suppress(OSError):
         found.append((report_path(folder).name, report_path(folder).lstat()))
     # The time of change, not of modification: copying tools set the latter back.
-    return _Standing(folder, tuple(sorted((name, at.st_ino, at.st_size, at.st_ctime_ns) for name, at in found)))
+    files = sorted((name, at.st_ino, at.st_size, at.st_ctime_ns) for name, at in found)
+    return _Standing(folder, mode, tuple(files))

@@ -43,7 +43,20 @@ def address_of(listener: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def say_ready(listener: socket.socket, admin: Sequence[socket.socket]) -> None:
-    """Say on stdout where the service answers; the admin port of each worker first."""
-    places = " ".join(f"http://{address_of(each)}" for each in admin)
-    print(f"Tregcast's pages are on {places}\nTregcast is ready on http://{address_of(listener)}", flush=True)
+class Announcement:
+    """Says on stdout where the service answers, and whether anybody can be answered, when that changes."""
+
+    def __init__(self, listener: socket.socket, admin: Sequence[socket.socket]) -> None:
+        self._listener, self._admin = listener, admin
+        self._said: str | None = None
+
+    def say(self, why: str) -> None:
+        """Say it, if it is new: ``why`` nobody can be answered, or nothing."""
+        if why == self._said:
+            return
+        if self._said is None:
+            places = " ".join(f"http://{address_of(each)}" for each in self._admin)
+            print(f"Tregcast's pages are on {places}")
+        self._said = why
+        place = f"http://{address_of(self._listener)}"
+        print(f"Tregcast is not ready on {place}: {why}" if why else f"Tregcast is ready on {place}", flush=True)

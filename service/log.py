@@ -16,7 +16,7 @@ from types import TracebackType
 
 FIELDS = (
     *("method", "route", "status", "duration_ms", "request_id", "caller", "outcome"),
-    *("pack", "problem", "exception", "where", "worker", "exit", "pause_s"),
+    *("pack", "problem", "exception", "where", "worker", "exit", "pause_s", "known", "found"),
 )
 Field = str | int | float
 _FIELDS = "tregcast_fields"

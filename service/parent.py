@@ -26,9 +26,12 @@ class Parent:
         except OSError:
             return False
 
-    def say(self, state: State, verified: Verified) -> None:
-        """Say where this worker is, and the pack that it answers from. What the parent cannot take is not said."""
-        told = {"state": state, "folder": str(verified.folder), "pack": verified.pack_id}
+    def say(self, state: State, verified: Verified, why: str = "") -> None:
+        """Say where this worker is, the pack that it answers from, and why nobody can be answered, if so.
+
+        What the parent cannot take is not said.
+        """
+        told = {"state": state, "folder": str(verified.folder), "pack": verified.pack_id, "why": why}
         self._line.setblocking(False)
         try:
             self._line.send(json.dumps(told).encode("ascii") + b"\n")

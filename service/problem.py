@@ -6,7 +6,7 @@ remedy; ``instance`` is the id of the request, as in the log.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from features.problem import Problem, Rejected
@@ -176,6 +176,20 @@ def unavailable(reason: str, seconds: int) -> ProblemDocument:
     problem = Problem("unavailable", "service", None, reason, remedy)
     headers = {"Retry-After": str(seconds)}
     return ProblemDocument("unavailable", 503, "Unavailable", f"The service {reason}.", (problem,), headers)
+
+
+def not_ready(troubles: Iterable[tuple[str, str, str, str]]) -> ProblemDocument:
+    """Nobody can be answered: a problem for each part of the service that does not work.
+
+    Args:
+        troubles: of each the part, a code, the rule that it breaks and the remedy.
+    """
+    problems = tuple(Problem(code, part, None, rule, remedy) for part, code, rule, remedy in troubles)
+    detail = (
+        "The service cannot answer anybody at the moment: " + ", and ".join(each.rule for each in problems) + "."
+    )
+    headers = {"Retry-After": str(SECONDS_TO_RETRY)}
+    return ProblemDocument("unavailable", 503, "Unavailable", detail, problems, headers)
 
 
 def unrecorded() -> ProblemDocument:

@@ -19,7 +19,7 @@ from service.desk import Desk
 from service.documents import client_document, vocabulary_document
 from service.held_pack import HeldPack
 from service.json_response import JSON, json_bytes, json_response
-from service.problem import Unanswered, no_report, not_found, unrecorded
+from service.problem import Unanswered, no_report, not_found, not_ready
 from service.rendered import Rendered
 from service.schema import record_schema
 
@@ -80,10 +80,14 @@ def _answered(desk: Desk, scope: Scope, most_bytes: int, replies: Replies) -> Ha
 
 def _ready(desk: Desk) -> Handler:
     async def ready(_: Request) -> Response:
-        if desk.trail.problem is not None:
-            raise Unanswered(unrecorded())
+        found = desk.readiness()
+        named = [(each.part, each.code, each.rule, each.remedy) for each in found.troubles]
+        if not found.ready:
+            raise Unanswered(not_ready(named))
         problem = desk.held.problem
-        why = {} if problem is None else {"problem": problem}
+        why: dict[str, object] = {} if problem is None else {"problem": problem}
+        if named:
+            why["troubles"] = [{"part": part, "code": code, "rule": rule} for part, code, rule, _ in named]
         return json_response({"status": "ready", "pack": desk.held.current.pack.id, **why})
 
     return ready

@@ -12,6 +12,7 @@ from service.bento import UNUSABLE, end
 from service.configuration import read_configuration
 from service.listener import bound
 from service.settings import HOST, Settings, Unusable
+from service.start_checks import refuse_unusable
 from service.worker import CANNOT_LISTEN, answer
 from service.workers import Workers
 
@@ -46,6 +47,7 @@ def serve(
         configuration = read_configuration(os.environ, Settings(pack_folder, pack_id))
         refuse_open(host, configuration.access)
         refuse_open(admin_host, configuration.access)
+        refuse_unusable(configuration)
     except Unusable as error:
         end(UNUSABLE, str(error))
     with ExitStack() as bound_ones:

@@ -49,6 +49,34 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     return Settings(Path(pack), pack_id)
 
 
+def read_reference_pattern(environment: Mapping[str, str]) -> re.Pattern[str] | None:
+    """What references must look like, whole; None where there is no rule.
+
+    Raises:
+        Unusable: it is set to what is no pattern.
+
+    >>> read_reference_pattern({"TREGCAST_REFERENCE_PATTERN": "P-[0-9]{6}"})
+    re.compile('P-[0-9]{6}')
+    >>> read_reference_pattern({"TREGCAST_REFERENCE_PATTERN": "P-["})
+    Traceback (most recent call last):
+    service.settings.Unusable: TREGCAST_REFERENCE_PATTERN = 'P-[' is not a regular expression \
+(unterminated character set); set one like P-[0-9]{6}, or unset it
+    """
+    said = environment.get("TREGCAST_REFERENCE_PATTERN")
+    if said is None:
+        return None
+    try:
+        if not said:
+            raise re.error("it is empty")
+        return re.compile(said)
+    except (re.error, OverflowError, RecursionError) as error:
+        why = getattr(error, "msg", "too large")
+        raise Unusable(
+            f"TREGCAST_REFERENCE_PATTERN = {said!r} is not a regular expression ({why}); "
+            "set one like P-[0-9]{6}, or unset it"
+        ) from None
+
+
 def read_shadow(environment: Mapping[str, str]) -> Path | None:
     """The pack, or the link to one, that is compared with the one that answers; None where there is none.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
+import time
 from types import FrameType
 
 import uvicorn
@@ -12,17 +14,19 @@ from starlette.types import ASGIApp
 
 from service import log
 from service.admin import create_admin_app
+from service.audit.known_head import KnownHead
 from service.bento import application, end, open_desk
 from service.configuration import Configuration
 from service.connection_end import Connections
-from service.held_pack import HeldPack, Verified
-from service.listener import BACKLOG, address_of, say_ready
+from service.desk import Desk
+from service.held_pack import Verified
+from service.listener import BACKLOG, Announcement, address_of
 from service.parent import Parent
 from service.protocol import BoundedProtocol
-from service.rendered import Rendered
 
 CANNOT_LISTEN = 1  # exit code
 SECONDS_TO_FINISH = 10  # requests in flight, after SIGTERM
+SECONDS_TO_SETTLE = 3  # for the first look at the audit store and the issuer's keys
 SECONDS_IDLE = 5  # of a kept connection
 TICKS_A_SECOND = 10  # of uvicorn's main loop
 
@@ -33,6 +37,7 @@ def answer(
     admin: socket.socket,
     parent: Parent | None = None,
     last: Verified | None = None,
+    head: KnownHead | None = None,
 ) -> None:
     """Answer until SIGTERM, SIGINT, or the end of the parent.
 
@@ -42,15 +47,16 @@ def answer(
         admin: bound to the admin port of this worker.
         parent: the process that watches this one, if there is one; this one begins when it says so.
         last: the pack to begin with where the one of the configuration is refused.
+        head: where the audit trail was seen to end, if other workers share it.
 
     Raises:
         SystemExit: 2 where the settings cannot be used, 3 where the pack is refused, 1 where an address cannot be
             listened on; stderr says why.
     """
     log.configure()
-    desk = open_desk(configuration, last)
+    desk = open_desk(configuration, last, head)
     config = _config(application(desk), lifespan="on")
-    server = _Server(config, _config(create_admin_app(desk), lifespan="off"), admin, desk.held, parent)
+    server = _Server(config, _config(create_admin_app(desk), lifespan="off"), admin, desk, parent)
     if parent is not None:
         parent.say("loaded", desk.held.verified)
         if not parent.await_start():
@@ -84,14 +90,16 @@ class _Server(uvicorn.Server):
         config: uvicorn.Config,
         admin_config: uvicorn.Config,
         admin: socket.socket,
-        held: HeldPack[Rendered],
+        desk: Desk,
         parent: Parent | None,
     ) -> None:
         super().__init__(config)
         self.server_state: Connections = Connections()
         self._admin_config = admin_config
         self._admin = admin
-        self._held = held
+        self._desk = desk
+        self._ready: bool | None = None
+        self._announcement: Announcement | None = None
         self._parent = parent
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
@@ -109,17 +117,16 @@ class _Server(uvicorn.Server):
             places = f"{address_of(sockets[0])} and {address_of(self._admin)}"
             end(CANNOT_LISTEN, f"cannot listen on {places}: {error.strerror or error}")
         if self._parent is None:
-            say_ready(sockets[0], [self._admin])
-        else:
-            self._parent.say("serving", self._held.verified)
+            self._announcement = Announcement(sockets[0], [self._admin])
+        await self._settle()
+        self._tell()
 
     async def on_tick(self, counter: int) -> bool:
         """Tell the parent what is served, once a second; end where there is none any more."""
-        if self._parent is not None:
-            if self._parent.is_gone():
-                self.should_exit = True
-            elif counter % TICKS_A_SECOND == 0:
-                self._parent.say("serving", self._held.verified)
+        if self._parent is not None and self._parent.is_gone():
+            self.should_exit = True
+        if counter % TICKS_A_SECOND == 0 and not self.should_exit:
+            self._tell()
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -128,6 +135,27 @@ class _Server(uvicorn.Server):
         for listener in sockets or ():
             await self._accept_waiting(listener)
         await super().shutdown(sockets)
+
+    async def _settle(self) -> None:
+        """Wait for the first look at what is needed, so that what is said first is true; not for long."""
+        until = time.monotonic() + SECONDS_TO_SETTLE
+        while not self._desk.readiness().settled and time.monotonic() < until:
+            await asyncio.sleep(0.02)
+
+    def _tell(self) -> None:
+        """Tell the parent what is served, or say it on stdout; log when nobody can be answered any more."""
+        found = self._desk.readiness()
+        if self._parent is not None:
+            self._parent.say("serving", self._desk.held.verified, found.why)
+        if self._announcement is not None:
+            self._announcement.say(found.why)
+        if found.ready != self._ready and (self._ready is not None or not found.ready):
+            parts = ",".join(each.part for each in found.troubles)
+            if found.ready:
+                log.write(logging.INFO, "ready")
+            else:
+                log.write(logging.ERROR, "not_ready", problem=parts)
+        self._ready = found.ready
 
     async def _listen_to_admin(self) -> None:
         config = self._admin_config

@@ -28,7 +28,7 @@ class WorkerProcess:
     """A process that was started.
 
     ``state`` is None until it has a pack; ``heard`` is when it last said something, in seconds of the monotonic
-    clock; ``verified`` is the pack that it answers from.
+    clock; ``verified`` is the pack that it answers from, ``why`` is why it can answer nobody, if so.
     """
 
     def __init__(self, pid: int, line: socket.socket) -> None:
@@ -37,6 +37,7 @@ class WorkerProcess:
         self.began = self.heard = time.monotonic()
         self.state: State | None = None
         self.verified: Verified | None = None
+        self.why = ""
         self._told = b""
 
     def hear(self) -> bool:
@@ -72,6 +73,7 @@ class WorkerProcess:
         try:
             told = json.loads(line)
             self.state, self.verified = told["state"], Verified(Path(told["folder"]), told["pack"])
+            self.why = told["why"]
         except (ValueError, KeyError, TypeError):
             return  # the rest of a line that was cut
         self.heard = time.monotonic()

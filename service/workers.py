@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from types import FrameType
 
 from service import log
+from service.audit.known_head import KnownHead
 from service.bento import REFUSED, UNUSABLE, end
 from service.configuration import Configuration
 from service.held_pack import Verified
-from service.listener import say_ready
+from service.listener import Announcement
 from service.parent import Parent, State
 from service.worker import CANNOT_LISTEN, SECONDS_TO_FINISH, answer
 from service.worker_process import SIGNALS, WorkerProcess, started
@@ -62,6 +63,8 @@ class Workers:
         self._configuration = configuration
         self._listener = listener
         self._places = [_Place(number, each) for number, each in enumerate(admin, 1)]
+        self._announcement = Announcement(listener, admin)
+        self._head = KnownHead()  # shared by all workers, also those that take another's place
         self._selector = selectors.DefaultSelector()
         self._told: list[int] = []  # signals
         self._last: Verified | None = None  # that a worker served
@@ -90,7 +93,7 @@ class Workers:
             worker.begin()
         self._await_all("serving", self._places)
         if not self._told:
-            say_ready(self._listener, [place.admin for place in self._places])
+            self._announce()
 
     def _await_all(self, state: State, places: Sequence[_Place]) -> None:
         while not self._told and any(place.worker is None or place.worker.state != state for place in places):
@@ -109,6 +112,7 @@ class Workers:
 
     def _turn(self) -> None:
         self._listen()
+        self._announce()
         for place in self._silent():
             self._lost(place)
         self._kill_overdue()
@@ -125,6 +129,10 @@ class Workers:
         for worker in self._running():
             if worker.state == "serving":
                 self._last = worker.verified
+
+    def _announce(self) -> None:
+        """Say why nobody can be answered, where some worker says so."""
+        self._announcement.say(next((worker.why for worker in self._running() if worker.why), ""))
 
     def _silent(self) -> list[_Place]:
         """Those whose worker has ended."""
@@ -157,7 +165,7 @@ class Workers:
         lines = [worker.line for worker in self._running()]
 
         def work(parent: Parent) -> None:
-            answer(self._configuration, self._listener, place.admin, parent, last)
+            answer(self._configuration, self._listener, place.admin, parent, last, self._head)
 
         place.worker = started(work, [*others, *lines])
         self._selector.register(place.worker.line, selectors.EVENT_READ, place.worker.hear)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.pack import Pack, Refused, load_pack
+from model.pack import Pack, Refused, keep_from_others, load_pack
 from training.placed_report import PAGE_DIGEST_TAG, NoReport, place_report
 from training.progress import Progress, silent
 from training.tracking import STORE, StoreError, open_store
@@ -140,6 +140,7 @@ def _download(version: Version, target: Path) -> None:
         except (MlflowException, OSError) as error:
             raise RegistryError(f"{version.name} version {version.version}: cannot be fetched: {error}") from error
         load_pack(found, expected_id=version.pack_id)
+        keep_from_others(found)
         with suppress(OSError):  # of two that fetch the same pack at once, one comes second
             found.rename(target)
         if not target.is_dir():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from service.access.caller import OPEN, Caller
 from service.access.credential import read_credential
@@ -63,6 +63,15 @@ class Access:
         if scope not in scopes:
             raise Unanswered(forbidden(scope))
         return caller
+
+    def troubles(self, now: float) -> dict[Literal["keys", "issuer_keys"], tuple[str, str] | None]:
+        """Of each way to know callers: None where somebody can be known by it, else a code and words."""
+        found: dict[Literal["keys", "issuer_keys"], tuple[str, str] | None] = {}
+        if self._keys is not None:
+            found["keys"] = self._keys.trouble(now)
+        if self._bearer is not None:
+            found["issuer_keys"] = self._bearer.keys.trouble()
+        return found
 
     def close(self) -> None:
         """Let go of what was opened."""

@@ -15,6 +15,7 @@ from service.problem import Unanswered, unavailable
 READ_EVERY = 300.0  # seconds: so long may a key that the issuer withdrew be trusted
 NOT_BEFORE = 30.0  # seconds between two readings, whatever is asked and whatever failed
 LONGEST_UNREAD = 3600.0  # seconds that the last good keys serve while reading fails
+UNREAD = "they have not been read yet"
 RETRY_AFTER = 5  # seconds, as a caller is told
 
 
@@ -33,7 +34,7 @@ class IssuerKeys:
         self._read_at = self._begun = monotonic()
         self._reading = True  # from the first moment on: nobody needs to ask for the first reading
         self._closed = False
-        self._fault = "they have not been read yet"
+        self._fault = UNREAD
         self._thread = Thread(target=self._run, name="issuer's keys", daemon=True)
         self._thread.start()
 
@@ -47,6 +48,15 @@ class IssuerKeys:
         if keys is None or monotonic() - self._read_at > LONGEST_UNREAD:
             raise Unanswered(unavailable(f"does not have the issuer's keys: {self._fault}", RETRY_AFTER))
         return keys
+
+    def trouble(self) -> tuple[str, str] | None:
+        """A code and words where no token can be verified; None where they can."""
+        try:
+            self.current()
+        except Unanswered:
+            code = "not_yet_read" if self._fault == UNREAD else "unusable"
+            return code, f"the issuer's keys cannot be used: {self._fault}"
+        return None
 
     def ask(self) -> bool:
         """Ask for the keys to be read again now; False where they were read a moment ago."""

@@ -109,6 +109,16 @@ def connect(path: Path, access: Literal["ro", "rw"], seconds: float) -> sqlite3.
     return sqlite3.connect(uri, uri=True, timeout=seconds, isolation_level=None, check_same_thread=False)
 
 
+def keys_in(path: Path) -> list[StoredKey]:
+    """The keys of a store that is only read.
+
+    Raises:
+        OSError, sqlite3.Error, StoreError: it cannot be used.
+    """
+    with _connected(path, "ro", SECONDS_TO_WAIT) as connection:
+        return read(connection)
+
+
 def read(connection: sqlite3.Connection) -> list[StoredKey]:
     """The keys that a connection sees.
 

@@ -17,11 +17,13 @@ from threading import Lock
 from service import log
 from service.access.key import NOBODY, StoredKey, fits, id_of
 from service.access.key_store import StoreError, connect, is_locked, read, reason
+from service.access.scope import Scope
 from service.problem import Unanswered, unauthenticated, unavailable
 
 LOOK_EVERY = 0.5  # seconds
 LONGEST_UNSEEN = 2.0  # seconds that the keys serve while a writer keeps us from looking
 SECONDS_TO_WAIT = 0.25  # for a writer, before a request is answered without having looked
+ANSWERED: frozenset[Scope] = frozenset({"predict", "batch"})  # scopes with which somebody gets answers
 RETRY_AFTER = 5  # seconds, as a caller is told
 
 _Stamp = tuple[int, int, int, int, int]
@@ -58,6 +60,16 @@ class LiveKeys:
         if not fits(key, text, now):
             raise Unanswered(unauthenticated())
         return key
+
+    def trouble(self, now: float) -> tuple[str, str] | None:
+        """A code and words where nobody can be admitted by a key to what is answered; None where somebody can."""
+        try:
+            keys = self._current(now)
+        except Unanswered:
+            return "unusable", f"the store of keys cannot be used: {self._fault or 'it is locked'}"
+        if any(key.state(now) == "active" and key.scopes & ANSWERED for key in keys.values()):
+            return None
+        return "no_valid_key", "the store of keys has no valid key with the scope predict or batch"
 
     def close(self) -> None:
         """Let go of the store."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.audit.chain import Head
-from service.audit.store import Session, StoreFailed
+from service.audit.store import StoreFailed
 
 _LINE = re.compile(rb"tregcast-audit-head ([0-9a-f]{64}) ([0-9]{20}) ([0-9a-f]{64})\n")
 
@@ -42,7 +42,7 @@ def read_anchor(path: Path) -> Anchored | None:
         raise _failed(path, error) from error
     try:
         fcntl.flock(file, fcntl.LOCK_SH)
-        return _parsed(path, os.pread(file, 256, 0))
+        return parse_anchored(path, os.pread(file, 256, 0))
     except OSError as error:
         raise _failed(path, error) from error
     finally:
@@ -85,20 +85,7 @@ class HeldAnchor:
     def __init__(self, path: Path, file: int) -> None:
         self._path = path
         self._file = file
-        self.said = _parsed(path, os.pread(file, 256, 0))
-
-    def check(self, session: Session) -> None:
-        """Refuse a store whose chain does not go through this anchor.
-
-        Raises:
-            StoreFailed: the store is another one, or its end was cut off or rewritten.
-        """
-        if self.said is None:
-            return
-        if self.said.store_id != session.store_id:
-            self._refuse("ANOTHER_STORE", "is the anchor of another store")
-        if self.said.head != session.head and session.hash_at(self.said.head.seq) != self.said.head.hash:
-            self._refuse("CUT_OFF", f"says record {self.said.head.seq}, which the store does not have like that")
+        self.said = parse_anchored(path, os.pread(file, 256, 0))
 
     def write(self, store_id: str, head: Head) -> None:
         """Say this head from now on. One write within one sector, without waiting for the disk.
@@ -111,12 +98,13 @@ class HeldAnchor:
         if self.said is None:
             os.fsync(self._file)
 
-    def _refuse(self, code: str, words: str) -> None:
-        remedy = "run `tregcast audit verify`; to go on with this store, keep the anchor elsewhere and remove it"
-        raise StoreFailed(code, f"{self._path}: {words}; {remedy}")
 
+def parse_anchored(path: Path | str, line: bytes) -> Anchored | None:
+    """What a line says; None where it is empty.
 
-def _parsed(path: Path, line: bytes) -> Anchored | None:
+    Raises:
+        StoreFailed: it is no anchor.
+    """
     if not line:
         return None
     found = _LINE.fullmatch(line)

@@ -56,7 +56,9 @@ def read_head(text: str) -> Head:
     return Head(int(found[1]), found[2])
 
 
-def link(head: Head, entry: Entry, made_by: str, withholds: int | None = None) -> Row:
+def link(
+    head: Head, entry: Entry, made_by: str, withholds: int | None = None, clock_back_s: float | None = None
+) -> Row:
     """The row that comes after ``head``.
 
     >>> from service.audit.record import Caller
@@ -67,5 +69,5 @@ def link(head: Head, entry: Entry, made_by: str, withholds: int | None = None) -
     """
     output = entry.output
     output_sha256 = None if output is None else sha256(output).hexdigest()
-    body = AuditRecord(head.seq + 1, head.hash, made_by, entry, withholds).body(output_sha256)
+    body = AuditRecord(head.seq + 1, head.hash, made_by, entry, withholds, clock_back_s).body(output_sha256)
     return Row(head.seq + 1, body, output, sha256(body).hexdigest())

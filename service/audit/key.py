@@ -35,6 +35,20 @@ class InputKey:
         """``hmac-sha256:``, the key's name, and the HMAC-SHA256 of the bytes in hexadecimal digits."""
         return f"hmac-sha256:{self.name}:{self._hmac(sent)}"
 
+    def sign(self, message: bytes) -> str:
+        """``hmac-sha512:``, the key's name, and the HMAC-SHA512 of what the trail itself says.
+
+        Another hash than `digest` has: callers choose what is digested, so no digest may pass for a signature.
+
+        >>> InputKey(bytes(range(32))).sign(b"{}")[:24]
+        'hmac-sha512:043d75db:31d'
+        """
+        return f"hmac-sha512:{self.name}:{hmac.digest(self.secret, message, 'sha512').hex()}"
+
+    def signed(self, message: bytes, signature: str) -> bool:
+        """Whether this key made the signature of this message."""
+        return hmac.compare_digest(self.sign(message).encode(), signature.encode("utf-8", "replace"))
+
     def _hmac(self, message: bytes) -> str:
         return hmac.digest(self.secret, message, "sha256").hex()
 

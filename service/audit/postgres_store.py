@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from service import log
 from service.audit.chain import Head, Row
+from service.audit.note import MARK
 from service.audit.store import FORMAT, StoreFailed
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ DETECT: dict[str, int | str] = {
     "application_name": "tregcast audit",
 }
 _INSERT = "INSERT INTO tregcast_audit (seq, body, output, hash) VALUES (%b, %b, %b, %b)"
+_LAST = "SELECT seq, hash, body FROM tregcast_audit ORDER BY seq DESC LIMIT 1"
+_NOTES = "SELECT body FROM tregcast_audit WHERE output IS NULL AND position(%b IN body) > 0 ORDER BY seq"
+_SOME = "SELECT seq, body, output, hash FROM tregcast_audit WHERE seq >= %s ORDER BY seq LIMIT %s"
 _ROWS = "SELECT seq, body, output, hash FROM tregcast_audit ORDER BY seq"
 
 
@@ -48,7 +52,7 @@ class PostgresStore:
         _driver()
         self._uri = uri
         self._connection: Connection | None = None
-        self._id: str | None = None
+        self._id = ""
 
     @contextmanager
     def session(self, *, create: bool) -> Iterator[PostgresSession]:
@@ -56,10 +60,10 @@ class PostgresStore:
         import psycopg
 
         try:
-            connection = self._connection or self._open(create=create and self._id is None)
+            connection = self._connection or self._open(create=create)
             with connection.transaction():
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
-                yield PostgresSession(connection, self._id or "")
+                yield PostgresSession(connection, self._id)
         except psycopg.Error as error:
             self.close()
             raise _failed(error) from error
@@ -88,8 +92,6 @@ class PostgresStore:
                     made = (secrets.token_hex(32), FORMAT)
                     connection.execute("INSERT INTO tregcast_audit_store VALUES (%s, %s)", made)
                 found = _store_id(connection)
-            if self._id not in (None, found):
-                raise StoreFailed("ANOTHER_STORE", "the database is not the store that was there before")
         except BaseException:
             connection.close()
             raise
@@ -103,8 +105,9 @@ class PostgresSession:
     def __init__(self, connection: Connection, store_id: str) -> None:
         self._connection = connection
         self.store_id = store_id
-        found = connection.execute("SELECT seq, hash FROM tregcast_audit ORDER BY seq DESC LIMIT 1").fetchone()
+        found = connection.execute(_LAST, binary=True).fetchone()
         self.head = Head(0, store_id) if found is None else Head(int(str(found[0])), str(found[1]))
+        self.last_body = None if found is None or not isinstance(found[2], bytes) else found[2]
 
     def hash_at(self, seq: int) -> str | None:
         """See `service.audit.store.Session`."""
@@ -112,6 +115,25 @@ class PostgresSession:
             return self.store_id
         found = self._connection.execute("SELECT hash FROM tregcast_audit WHERE seq = %s", (seq,)).fetchone()
         return None if found is None else str(found[0])
+
+    def first_seq(self) -> int | None:
+        """See `service.audit.store.Session`."""
+        found = self._connection.execute("SELECT min(seq) FROM tregcast_audit").fetchone()
+        return None if found is None or found[0] is None else int(str(found[0]))
+
+    def notes(self) -> list[bytes]:
+        """See `service.audit.store.Session`."""
+        found = self._connection.execute(_NOTES, (MARK,), binary=True).fetchall()
+        return [body for (body,) in found if isinstance(body, bytes)]
+
+    def rows_from(self, seq: int, count: int) -> list[Row]:
+        """See `service.audit.store.Session`."""
+        found = self._connection.execute(_SOME, (seq, count), binary=True).fetchall()
+        return [Row._make(row) for row in found]
+
+    def prune(self, last_seq: int) -> None:
+        """See `service.audit.store.Session`. The space is free once VACUUM has been there."""
+        self._connection.execute("DELETE FROM tregcast_audit WHERE seq <= %s", (last_seq,))
 
     def insert(self, rows: Sequence[Row]) -> None:
         """See `service.audit.store.Session`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, get_args
@@ -66,7 +67,8 @@ class AuditRecord:
 
     ``seq`` counts from 1. ``before`` is the hash of the record before, and of the first one the id of the store.
     ``withholds`` is None, or the number of an earlier record: the answer kept there never left, and the
-    caller was told that the service is unavailable, which is the outcome of this record.
+    caller was told that the service is unavailable, which is the outcome of this record. ``clock_back_s`` is None,
+    or by how many seconds this record's time is before that of the record before, because the clock went back.
     """
 
     seq: int
@@ -74,11 +76,13 @@ class AuditRecord:
     made_by: str
     entry: Entry
     withholds: int | None = None
+    clock_back_s: float | None = None
 
     def body(self, output_sha256: str | None) -> bytes:
         """The canonical bytes of all but the output, for which its sha256 stands."""
         entry = self.entry
-        return _canonical(
+        marked = {} if self.clock_back_s is None else {"clock_back_s": self.clock_back_s}
+        return canonical(
             {
                 "before": self.before,
                 "caller": entry.caller.id,
@@ -92,8 +96,9 @@ class AuditRecord:
                 "position": entry.position,
                 "request": entry.request_id,
                 "seq": self.seq,
-                "time": entry.time.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z",
+                "time": time_text(entry.time),
                 "withholds": self.withholds,
+                **marked,
             }
         )
 
@@ -103,8 +108,27 @@ class AuditRecord:
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
 
 
-def _canonical(value: dict[str, object]) -> bytes:
+def canonical(value: Mapping[str, object]) -> bytes:
+    """The bytes of a record: keys in order, no spaces, an end of line."""
     return _ENCODER.encode(value).encode("utf-8", "surrogatepass") + b"\n"
+
+
+def time_text(time: datetime) -> str:
+    """A time in UTC as records have it.
+
+    >>> time_text(datetime(2026, 1, 31, 14, 5, tzinfo=UTC))
+    '2026-01-31T14:05:00.000000Z'
+    """
+    return time.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def time_of(fields: Mapping[str, object]) -> datetime:
+    """The time in the fields of a record.
+
+    Raises:
+        ValueError: it has none.
+    """
+    return datetime.fromisoformat(_text(fields.get("time"))).astimezone(UTC)
 
 
 def fields_of(body: bytes) -> dict[str, object]:
@@ -139,13 +163,15 @@ def read_record(body: bytes, output: bytes | None) -> AuditRecord:
             codes=tuple(_text(code) for code in _list(found["codes"])),
             output=output,
             position=_number_or_none(found["position"]),
-            time=datetime.fromisoformat(_text(found["time"])).astimezone(UTC),
+            time=time_of(found),
         )
         seq = _number_or_none(found["seq"])
         if seq is None:
             raise ValueError("seq is null")
         withholds = _number_or_none(found["withholds"])
-        return AuditRecord(seq, _text(found["before"]), _text(found["made_by"]), entry, withholds)
+        back = found.get("clock_back_s")
+        clock_back_s = float(back) if isinstance(back, int | float) else None
+        return AuditRecord(seq, _text(found["before"]), _text(found["made_by"]), entry, withholds, clock_back_s)
     except (KeyError, ValueError) as error:
         raise ValueError(f"not a record: {error}") from None
 

@@ -11,6 +11,7 @@ from service.settings import Unusable
 
 OFF = "off"
 DEADLINE_SECONDS = 2.0
+SHORTEST_DEADLINE = 0.05  # a commit takes some ms: under this no answer would ever leave
 LONGEST_DEADLINE = 60.0
 ANCHOR_ENDING = ".head"
 
@@ -27,6 +28,16 @@ class AuditSettings:
     key: Path
     anchor: Path | None
     deadline_seconds: float = DEADLINE_SECONDS
+
+    @property
+    def anchor_is_apart(self) -> bool:
+        """Whether the anchor lies elsewhere than the store: whoever puts a folder back does not put back both."""
+        if self.anchor is None:
+            return False
+        return (
+            not isinstance(self.store, SqliteUri)
+            or self.anchor.parent.resolve() != self.store.path.parent.resolve()
+        )
 
 
 def read_audit_settings(environment: Mapping[str, str]) -> AuditSettings | None:
@@ -94,7 +105,7 @@ def _seconds(said: str | None, wrong: list[str]) -> float:
         seconds = float(said)
     except ValueError:
         seconds = 0.0
-    if not 0.0 < seconds <= LONGEST_DEADLINE:
-        rule = f"is not a number of seconds above 0, up to {LONGEST_DEADLINE:g}"
+    if not SHORTEST_DEADLINE <= seconds <= LONGEST_DEADLINE:
+        rule = f"is not a number of seconds from {SHORTEST_DEADLINE:g} to {LONGEST_DEADLINE:g}"
         wrong.append(f"TREGCAST_AUDIT_DEADLINE = {said!r} {rule}; set one, or unset it for {DEADLINE_SECONDS:g}")
     return seconds

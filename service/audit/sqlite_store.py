@@ -7,9 +7,12 @@ import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
+from stat import S_IMODE, S_IWOTH
 
 from service.audit.chain import Head, Row
+from service.audit.note import MARK
 from service.audit.store import FORMAT, StoreFailed
 
 SECONDS_LOCKED = 1.0  # that another program may hold the store before a try ends; the next one follows
@@ -17,6 +20,7 @@ PAGES_TO_CHECKPOINT = 4000  # 16 MB of write-ahead log are copied at once: seldo
 GROUPS = (64, 8, 1)  # rows a statement: few statements, of few lengths, so that each is compiled once
 
 _NEVER = "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
+_NO_DELETE = f"CREATE TRIGGER records_no_delete BEFORE DELETE ON records {_NEVER}"
 SCHEMA = (
     "CREATE TABLE store (id TEXT NOT NULL, format INTEGER NOT NULL)",
     "CREATE TABLE records (seq INTEGER PRIMARY KEY, body BLOB NOT NULL, output BLOB, hash TEXT NOT NULL)",
@@ -26,6 +30,9 @@ SCHEMA = (
         for deed in ("UPDATE", "DELETE")
     ),
 )
+_ROWS = "SELECT seq, body, output, hash FROM records"
+_PAIR = "SELECT body, hash FROM records WHERE seq IN (?, ?) ORDER BY seq"
+_NOTES = "SELECT body FROM records WHERE output IS NULL AND instr(body, ?) > 0 ORDER BY seq"
 _INSERT = {
     count: "INSERT INTO records (seq, body, output, hash) VALUES " + ", ".join(["(?, ?, ?, ?)"] * count)
     for count in GROUPS
@@ -40,19 +47,23 @@ class SqliteStore:
         self._wal = path.with_name(f"{path.name}-wal")
         self._connection: sqlite3.Connection | None = None
         self._files: tuple[tuple[int, int], ...] = ()
-        self._id: str | None = None
+        self._touched: tuple[int, int] | None = None
+        self._id = ""
 
     @contextmanager
     def session(self, *, create: bool) -> Iterator[SqliteSession]:
         """See `service.audit.store.Store`."""
         try:
-            connection = self._connection or self._open(create=create and self._id is None)
+            if self._connection is not None and self._touched != self._change():
+                self.close()  # somebody else wrote the file: what is cached of it may not be what is there
+            connection = self._connection or self._open(create=create)
             connection.execute("BEGIN IMMEDIATE")
-            session = SqliteSession(connection, self._id or "")
+            session = SqliteSession(connection, self._id)
             yield session
             connection.execute("COMMIT")
             if self._files != self._identity():
                 raise StoreFailed("STORE_GONE", f"{self._path}: was deleted or replaced while it was written")
+            self._touched = self._change()
         except sqlite3.Error as error:
             self.close()
             raise _failed(self._path, error) from error
@@ -77,6 +88,7 @@ class SqliteStore:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA secure_delete = ON")
             connection.execute(f"PRAGMA wal_autocheckpoint = {PAGES_TO_CHECKPOINT}")
             connection.execute("BEGIN IMMEDIATE")
             if create and connection.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,):
@@ -84,15 +96,21 @@ class SqliteStore:
                     connection.execute(statement)
                 connection.execute("INSERT INTO store VALUES (?, ?)", (secrets.token_hex(32), FORMAT))
             found = _store_id(connection, self._path)
+            _look_along(connection, self._path)
             connection.execute("COMMIT")
-            if self._id not in (None, found):
-                raise StoreFailed("ANOTHER_STORE", f"{self._path}: is not the store that was there before")
-            self._files = self._identity()
+            self._files, self._touched = self._identity(), self._change()
         except BaseException:
             connection.close()
             raise
         self._connection, self._id = connection, found
         return connection
+
+    def _change(self) -> tuple[int, int]:
+        """When the file itself was written last: by a checkpoint, or by a copy that is put back."""
+        found = self._path.stat()
+        if S_IMODE(found.st_mode) & S_IWOTH:
+            raise StoreFailed("OTHERS_MAY_WRITE", f"{self._path}: other users may write it; chmod 600")
+        return found.st_mtime_ns, found.st_size
 
     def _identity(self) -> tuple[tuple[int, int], ...]:
         """Which files these are: a deleted file can still be written, and nobody would find it."""
@@ -106,8 +124,9 @@ class SqliteSession:
     def __init__(self, connection: sqlite3.Connection, store_id: str) -> None:
         self._connection = connection
         self.store_id = store_id
-        last = connection.execute("SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1").fetchone()
-        self.head = Head(0, store_id) if last is None else Head(*last)
+        last = connection.execute("SELECT seq, hash, body FROM records ORDER BY seq DESC LIMIT 1").fetchone()
+        self.head = Head(0, store_id) if last is None else Head(*last[:2])
+        self.last_body: bytes | None = None if last is None else last[2]
 
     def hash_at(self, seq: int) -> str | None:
         """See `service.audit.store.Session`."""
@@ -115,6 +134,26 @@ class SqliteSession:
             return self.store_id
         found = self._connection.execute("SELECT hash FROM records WHERE seq = ?", (seq,)).fetchone()
         return None if found is None else str(found[0])
+
+    def first_seq(self) -> int | None:
+        """See `service.audit.store.Session`."""
+        found: int | None = self._connection.execute("SELECT min(seq) FROM records").fetchone()[0]
+        return found
+
+    def notes(self) -> list[bytes]:
+        """See `service.audit.store.Session`."""
+        return [body for (body,) in self._connection.execute(_NOTES, (MARK,))]
+
+    def rows_from(self, seq: int, count: int) -> list[Row]:
+        """See `service.audit.store.Session`."""
+        found = self._connection.execute(f"{_ROWS} WHERE seq >= ? ORDER BY seq LIMIT ?", (seq, count))
+        return [Row._make(row) for row in found]
+
+    def prune(self, last_seq: int) -> None:
+        """See `service.audit.store.Session`. What is removed is overwritten with zeros."""
+        self._connection.execute("DROP TRIGGER IF EXISTS records_no_delete")
+        self._connection.execute("DELETE FROM records WHERE seq <= ?", (last_seq,))
+        self._connection.execute(_NO_DELETE)
 
     def insert(self, rows: Sequence[Row]) -> None:
         """See `service.audit.store.Session`."""
@@ -154,9 +193,7 @@ class SqliteReader:
     def rows(self) -> Iterator[Row]:
         """See `service.audit.store.Reader`."""
         try:
-            for seq, body, output, digest in self._connection.execute(
-                "SELECT seq, body, output, hash FROM records ORDER BY seq"
-            ):
+            for seq, body, output, digest in self._connection.execute(f"{_ROWS} ORDER BY seq"):
                 yield Row(seq, body, output, digest.decode("ascii", "replace") if type(digest) is bytes else digest)
         except sqlite3.Error as error:
             raise _failed(self._path, error) from error
@@ -177,6 +214,19 @@ def _make_empty(path: Path) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _look_along(connection: sqlite3.Connection, path: Path) -> None:
+    """Look at some records, ever further from the last: where an older file was put under newer pages, one of them
+    is missing or does not follow. `verify` looks at all."""
+    last, first = connection.execute("SELECT max(seq), min(seq) FROM records").fetchone()
+    back = 1
+    while last is not None and last - back >= first:
+        found = connection.execute(_PAIR, (last - back, last - back + 1)).fetchall()
+        hashes = [sha256(body).hexdigest() for body, _ in found if isinstance(body, bytes)]
+        if hashes != [kept for _, kept in found] or len(found) != 2 or hashes[0].encode() not in found[1][0]:
+            raise StoreFailed("SQLITE_CORRUPT", f"{path}: record {last - back} is missing or was changed")
+        back *= 2
 
 
 def _store_id(connection: sqlite3.Connection, path: Path) -> str:

@@ -32,6 +32,28 @@ class StoreFailed(Exception):
         super().__init__(words)
 
 
+class Discontinuity(StoreFailed):
+    """A store that can be read and does not hold a record which was seen in it."""
+
+    def __init__(self, code: str, known: Head, found: Head, store_id: str) -> None:
+        self.code, self.known, self.found, self.store_id = code, known, found, store_id
+        super().__init__(code, f"{self.rule()}; {self.remedy()}")
+
+    def rule(self) -> str:
+        """What is wrong, without a value of any record."""
+        if self.code == "ANOTHER_STORE":
+            return f"the audit store is another one than the one that was seen, which ended with {self.known}"
+        return f"the audit store does not hold record {self.known}, which was seen in it; it ends with {self.found}"
+
+    def remedy(self) -> str:
+        """What a person can do."""
+        store = f" --known-store {self.store_id}" if self.code == "ANOTHER_STORE" else ""
+        return (
+            "put the store back that holds it, or go on without the lost records: "
+            f"tregcast audit accept --known {self.known}{store} --reason TEXT"
+        )
+
+
 class Session(Protocol):
     """A write transaction that has the store for itself: commits at the end of its block, or changes nothing."""
 
@@ -43,11 +65,27 @@ class Session(Protocol):
     def head(self) -> Head:
         """The end of the chain."""
 
+    @property
+    def last_body(self) -> bytes | None:
+        """The body of the last record."""
+
     def hash_at(self, seq: int) -> str | None:
         """The hash of a record; of 0, the store's id; None where there is no such record."""
 
+    def first_seq(self) -> int | None:
+        """The number of the first record that is there: 1, or more where earlier ones were pruned."""
+
+    def notes(self) -> list[bytes]:
+        """The bodies of all notes (`service.audit.note`), in order. Reads the whole store."""
+
+    def rows_from(self, seq: int, count: int) -> list[Row]:
+        """Rows of this number and after, in order."""
+
     def insert(self, rows: Sequence[Row]) -> None:
         """Put rows after the head."""
+
+    def prune(self, last_seq: int) -> None:
+        """Remove the rows up to this number, and nothing else does. Who may only add rows cannot."""
 
 
 class Store(Protocol):
@@ -57,7 +95,7 @@ class Store(Protocol):
         """A write transaction; what it wrote is durable when its block has ended.
 
         Args:
-            create: make the store if there is none, and this object has never seen one.
+            create: make the store if there is none.
 
         Raises:
             StoreFailed: nothing was written, or it is not known whether the end of the transaction was.

@@ -10,10 +10,12 @@ from typing import Protocol
 from service import log
 from service.audit.anchor import Anchor
 from service.audit.key import InputKey, read_key
+from service.audit.known_head import KnownHead
 from service.audit.record import Entry
 from service.audit.settings import AuditSettings
 from service.audit.store import AuditUnavailable, Store, StoreFailed
 from service.audit.store_uri import open_store
+from service.audit.trail_problem import TrailProblem
 from service.audit.waiting import Ticket, Waiting
 from service.audit.writer import Writer
 from service.settings import Unusable
@@ -34,7 +36,11 @@ class Trail(Protocol):
 
     @property
     def problem(self) -> str | None:
-        """None, or a code: why nothing can be recorded now. For a readiness probe."""
+        """None, or a code: why nothing can be recorded now."""
+
+    @property
+    def trouble(self) -> TrailProblem | None:
+        """The problem with its words, for a readiness probe."""
 
     def digest(self, sent: bytes) -> str:
         """The keyed digest of a record's bytes as they were sent."""
@@ -62,11 +68,14 @@ class AuditTrail:
         made_by: str,
         deadline_seconds: float = 2.0,
         waiting: Waiting | None = None,
+        known: KnownHead | None = None,
     ) -> None:
         self._key = key
         self._deadline = deadline_seconds
         self._waiting = waiting or Waiting()
-        self._writer = Writer(self._waiting, store, anchor, made_by)
+        seen = known or KnownHead()
+        self._own_known = seen if known is None else None
+        self._writer = Writer(self._waiting, store, anchor, key, made_by, seen)
         self._writer.start()
 
     @property
@@ -81,6 +90,12 @@ class AuditTrail:
 
     @property
     def problem(self) -> str | None:
+        """See `Trail`."""
+        trouble = self._writer.problem
+        return None if trouble is None else trouble.code
+
+    @property
+    def trouble(self) -> TrailProblem | None:
         """See `Trail`."""
         return self._writer.problem
 
@@ -113,6 +128,9 @@ class AuditTrail:
         self._writer.join(self._deadline)
         self._writer.stop()
         self._writer.join(1.0)
+        if self._own_known is not None and not self._writer.is_alive():
+            self._own_known.close()
+            self._own_known = None
 
     def _expire(self, ticket: Ticket) -> None:
         given_up = self._waiting.give_up(ticket, TOO_LATE)
@@ -126,6 +144,7 @@ class NoTrail:
     on = False
     waiting = 0
     problem = None
+    trouble = None
 
     def digest(self, sent: bytes) -> str:  # noqa: ARG002
         """Nothing."""
@@ -138,10 +157,10 @@ class NoTrail:
         """Do nothing."""
 
 
-def open_trail(settings: AuditSettings | None, *, made_by: str) -> Trail:
+def open_trail(settings: AuditSettings | None, *, made_by: str, known: KnownHead | None = None) -> Trail:
     """The trail of these settings; ``None`` is ``off``, which the log says as a warning.
 
-    The store need not be reachable yet.
+    The store need not be reachable yet. Workers of one service share ``known``.
 
     Raises:
         Unusable: the key cannot be used, or the store's driver is not installed.
@@ -155,4 +174,7 @@ def open_trail(settings: AuditSettings | None, *, made_by: str) -> Trail:
     except StoreFailed as error:
         raise Unusable(f"TREGCAST_AUDIT: {error}") from None
     anchor = None if settings.anchor is None else Anchor(settings.anchor)
-    return AuditTrail(store, anchor, key, made_by=made_by, deadline_seconds=settings.deadline_seconds)
+    if not settings.anchor_is_apart:
+        log.write(logging.WARNING, "audit_anchor_not_apart")  # a restore between two starts may put both back
+    deadline = settings.deadline_seconds
+    return AuditTrail(store, anchor, key, made_by=made_by, deadline_seconds=deadline, known=known)

@@ -101,11 +101,11 @@ class Waiting:
                 self._changed.notify()
             return ticket.state is not State.DURABLE
 
-    def work(self) -> bool:
-        """Wait until there is something to append; False once the trail is closed and nothing is left."""
+    def work(self, seconds: float) -> bool:
+        """Wait until there is something to append, or so long; False once it is closed and nothing is left."""
         with self._changed:
-            self._changed.wait_for(lambda: self._tickets or self._withheld or self._closed)
-            return bool(self._tickets or self._withheld)
+            self._changed.wait_for(lambda: self._tickets or self._withheld or self._closed, seconds)
+            return bool(self._tickets or self._withheld or not self._closed)
 
     @property
     def entries(self) -> int:

@@ -42,6 +42,7 @@ RULES = (
     "not_finite",
     "not_whole",
     "out_of_range",
+    "reference_pattern",
     "time_order",
     "too_long",
     "too_many",

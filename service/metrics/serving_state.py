@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -10,6 +10,7 @@ from prometheus_client.metrics_core import Metric
 from service.audit.trail import Trail
 from service.held_pack import HeldPack
 from service.metrics.codes import SWAP_PROBLEMS
+from service.readiness import PARTS, Readiness
 from service.rendered import Rendered
 from service.shadow import Shadow
 
@@ -17,10 +18,13 @@ from service.shadow import Shadow
 class ServingState:
     """A collector that reads; nothing has to be told to it."""
 
-    def __init__(self, held: HeldPack[Rendered], trail: Trail, shadow: Shadow | None = None) -> None:
+    def __init__(
+        self, held: HeldPack[Rendered], trail: Trail, shadow: Shadow | None, ready: Callable[[], Readiness]
+    ) -> None:
         self._held = held
         self._trail = trail
         self._shadow = shadow
+        self._readiness = ready
 
     def collect(self) -> Iterator[Metric]:
         """The gauges."""
@@ -38,7 +42,13 @@ class ServingState:
         report = "Whether the report of the pack that answers is there."
         yield GaugeMetricFamily("tregcast_pack_report", report, float(loaded.report is not None))
         troubled = self._trail.problem is not None
-        yield GaugeMetricFamily("tregcast_ready", "Whether it answers.", float(not troubled))
+        found = self._readiness()
+        yield GaugeMetricFamily("tregcast_ready", "Whether somebody can be answered.", float(found.ready))
+        words = "1: this part does not work, as /readyz says."
+        parts = GaugeMetricFamily("tregcast_trouble", words, labels=["part"])
+        for part in PARTS:
+            parts.add_metric([part], float(any(each.part == part for each in found.troubles)))
+        yield parts
         yield GaugeMetricFamily("tregcast_audit_enabled", "Whether answers are recorded.", float(self._trail.on))
         yield GaugeMetricFamily("tregcast_audit_problem", "Whether nothing can be recorded now.", float(troubled))
         if self._shadow is not None:

@@ -52,10 +52,11 @@ def test_a_store_that_is_none(value: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize("value", ["", "0", "-1", "61", "nan", "two"])
+@pytest.mark.parametrize("value", ["", "0", "0.04", "-1", "61", "nan", "two"])
 def test_a_deadline_that_is_none(value: str) -> None:
     known = {"TREGCAST_AUDIT": SECRET_URI, "TREGCAST_AUDIT_KEY": "k", "TREGCAST_AUDIT_DEADLINE": value}
-    with pytest.raises(Unusable, match=f"^TREGCAST_AUDIT_DEADLINE = '{value}' is not a number of seconds above 0"):
+    rule = "is not a number of seconds from 0.05 to 60"
+    with pytest.raises(Unusable, match=f"^TREGCAST_AUDIT_DEADLINE = '{value}' {rule}"):
         read_audit_settings(known)
 
 
