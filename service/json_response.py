@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
+NDJSON = "application/x-ndjson"
 
 
 def json_bytes(value: object) -> bytes:

@@ -163,7 +163,7 @@ def _refusals(examples: Examples, scope: str, most_bytes: int) -> Json:
         forbidden(scope),
         too_slow("body", SECONDS_TO_SEND),
         too_large(most_bytes),
-        unsupported_media_type(),
+        unsupported_media_type(JSON),
         examples.rejection,
         too_many_requests(1),
         internal_error(),

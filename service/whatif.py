@@ -13,7 +13,7 @@ from features.parse import parse_record
 from features.problem import Problem, Rejected, shown
 from features.record import Measurement, PatientRecord
 from features.vocabulary import Quantity, vocabulary
-from model.answer import Abstention, Answer, render
+from model.answer import Abstention, Answer, Explain, render
 from model.predictor import Predictor
 from model.whatif import LABEL, Curve, Point, curve
 from service.problem import problem_json
@@ -174,13 +174,15 @@ def whatif_schema() -> dict[str, object]:
     }
 
 
-async def whatif_document(predictor: Predictor, asked: WhatIf, as_it_is: Answer) -> dict[str, object]:
+async def whatif_document(
+    predictor: Predictor, asked: WhatIf, as_it_is: Answer, explain: Explain = "all"
+) -> dict[str, object]:
     """The JSON object: the answer to the record as it is, and a curve a quantity; others are served meanwhile."""
     curves = []
     for quantity, values in asked.vary:
         await asyncio.sleep(0)
         curves.append(_rendered(curve(predictor, asked.record, quantity, values), predictor))
-    return {"label": LABEL, "as_it_is": render(as_it_is), "curves": curves}
+    return {"label": LABEL, "as_it_is": render(as_it_is, explain), "curves": curves}
 
 
 def _rendered(found: Curve, predictor: Predictor) -> dict[str, object]:

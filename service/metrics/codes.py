@@ -43,6 +43,7 @@ RULES = (
     "not_whole",
     "out_of_range",
     "time_order",
+    "too_large",
     "too_long",
     "too_many",
     "too_many_problems",
