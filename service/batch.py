@@ -20,6 +20,7 @@ from service.json_response import json_bytes
 from service.problem import problem_json
 
 MOST_RECORDS = 1000
+MOST_ROWS = 100_000  # of a stream
 KEYS = ("records",)
 OUTCOMES = ("prediction", "prediction_with_cautions", "abstained", "rejected")
 _PLACE = re.compile(r"records\[(\d+)\](?:\.(.*))?", re.DOTALL)

@@ -19,7 +19,7 @@ from service.desk import Desk
 from service.documents import client_document, vocabulary_document
 from service.explain import read_explain
 from service.held_pack import HeldPack
-from service.json_response import JSON, NDJSON, json_bytes, json_response
+from service.json_response import JSON, NDJSON, SCHEMA_JSON, json_bytes, json_response
 from service.problem import Unanswered, no_report, not_found, unrecorded
 from service.rendered import Rendered
 from service.schema import record_schema
@@ -47,7 +47,7 @@ def routes(desk: Desk) -> list[Route]:
         Route("/v1/model", _rendered(held, lambda made: made.model)),
         Route("/v1/model/report", _report(held)),
         Route("/v1/vocabulary", _fixed(vocabulary_document())),
-        Route("/v1/schema", _fixed(record_schema(), "application/schema+json")),
+        Route("/v1/schema", _fixed(record_schema(), SCHEMA_JSON)),
         Route("/schema.json", _fixed(client_document())),
         Route("/openapi.json", _rendered(held, lambda made: made.openapi)),
         Route("/livez", _fixed({"status": "alive"})),

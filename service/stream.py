@@ -22,14 +22,13 @@ from model.answer import Explain, render
 from service.access.caller import Caller
 from service.answered import Answered
 from service.answering import Said, rejection, say
-from service.batch import AT_ONCE, Read, counts_json, read_line, rejected_json
+from service.batch import AT_ONCE, MOST_ROWS, Read, counts_json, read_line, rejected_json
 from service.body import MOST_BYTES
 from service.desk import Desk
 from service.json_response import NDJSON, json_bytes
 from service.lines import Lines
 from service.problem import ProblemDocument, Unanswered, too_many_records, too_slow
 
-MOST_ROWS = 100_000  # of a stream
 SECONDS_TO_SEND = 30.0  # from one line to the next
 END = "end"  # the outcome of the last line
 HEADERS = ((b"content-type", NDJSON.encode("ascii")), (b"x-accel-buffering", b"no"))  # a proxy passes lines on
