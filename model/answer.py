@@ -90,6 +90,11 @@ class Abstention:
     reference: str | None = None
 
 
+Explain = Literal["all", "top5", "none"]
+"""How many contributions are told with a prediction."""
+
+TOP = 5  # of ``top5``
+
 Answer = Prediction | Abstention
 Outcome = Literal["prediction", "prediction_with_cautions", "abstained"]
 
@@ -101,8 +106,14 @@ def outcome(answer: Answer) -> Outcome:
     return "prediction_with_cautions" if answer.cautions else "prediction"
 
 
-def render(answer: Answer) -> dict[str, object]:
+def render(answer: Answer, explain: Explain = "all") -> dict[str, object]:
     """The JSON object of an answer, the same on every route. An abstention holds no number anywhere.
+
+    Args:
+        answer: the answer.
+        explain: how many contributions are told. Where it is ``top5``, what the others add up to stands beside the
+            five, so that base value and contributions still are the estimate; where it is ``none``, there is no
+            base value either.
 
     >>> ref = PackRef("0" * 64, "als-progression", "tregcast 0.1.0")
     >>> render(Abstention((Reason("no_score", "There is no functional score."),), ref, "Simulated."))["outcome"]
@@ -116,10 +127,10 @@ def render(answer: Answer) -> dict[str, object]:
     if isinstance(answer, Abstention):
         reasons = [{"code": reason.code, "words": reason.words} for reason in answer.reasons]
         return {**head, "reasons": reasons, **tail}
-    return {**head, **_numbers(answer), **tail}
+    return {**head, **_numbers(answer, explain), **tail}
 
 
-def _numbers(prediction: Prediction) -> dict[str, object]:
+def _numbers(prediction: Prediction, explain: Explain) -> dict[str, object]:
     interval = prediction.prediction_interval
     return {
         "progression_rate": prediction.progression_rate,
@@ -131,20 +142,35 @@ def _numbers(prediction: Prediction) -> dict[str, object]:
         },
         "quantiles": [{"probability": q, "rate": rate} for q, rate in prediction.quantiles],
         "band_probabilities": dict(prediction.band_probabilities),
-        "base_value": prediction.base_value,
-        "contributions": [
-            {
-                "feature": item.about.column,
-                "label": item.about.label,
-                "value": item.value,
-                "unit": item.about.unit,
-                "points_per_month": item.points_per_month,
-                "words": item.words,
-            }
-            for item in prediction.contributions
-        ],
+        **_explained(prediction, explain),
         "cautions": [
             {"code": item.code, "features": list(item.features), "words": item.words}
             for item in prediction.cautions
         ],
+    }
+
+
+def _explained(prediction: Prediction, explain: Explain) -> dict[str, object]:
+    """Base value and contributions, as many as are asked for."""
+    if explain == "none":
+        return {}
+    told = prediction.contributions if explain == "all" else prediction.contributions[:TOP]
+    found: dict[str, object] = {
+        "base_value": prediction.base_value,
+        "contributions": [_contribution(item) for item in told],
+    }
+    if explain == "top5":
+        others = [item.points_per_month for item in prediction.contributions[TOP:]]
+        found["other_contributions"] = {"count": len(others), "points_per_month": sum(others, 0.0)}
+    return found
+
+
+def _contribution(item: Contribution) -> dict[str, object]:
+    return {
+        "feature": item.about.column,
+        "label": item.about.label,
+        "value": item.value,
+        "unit": item.about.unit,
+        "points_per_month": item.points_per_month,
+        "words": item.words,
     }

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import pyarrow as pa
 
 from features.matrix import DesignMatrix
-from model.answer import NUMBERS
+from model.answer import NUMBERS, TOP, Explain
 
-Explain = Literal["none", "top5", "all"]
+__all__ = ["TOP", "Explain", "answer_schema", "reject_schema"]
+
 FORMAT = 1  # of the columns of answers and rejects, and of the summary
 
 ROW, PATIENT, MONTH = "row", "patient_id", "months_since_onset"
 OUTCOME, REASONS = "outcome", "reasons"
 BASE, CONTRIBUTION = "base_value", "contribution_"
 CODES, PROBLEMS = "codes", "problems"
-TOP = 5
 
 
 def answer_schema(patient_type: pa.DataType, matrix: DesignMatrix, explain: Explain) -> pa.Schema:

@@ -20,40 +20,62 @@ def _object(**properties: object) -> Json:
     }
 
 
+def _some(schema: Json, *absent: str) -> Json:
+    """The same object, of which these properties may be absent."""
+    required = schema["required"]
+    assert isinstance(required, list)
+    return {**schema, "required": [name for name in required if name not in absent]}
+
+
 def _list(items: Json) -> Json:
     return {"type": "array", "items": items}
 
 
 PACK = _object(id={"type": "string", "pattern": "^[0-9a-f]{64}$"}, name=TEXT, made_by=TEXT)
 
+CONTRIBUTION = _object(
+    feature=TEXT,
+    label=TEXT,
+    value={"type": ["number", "null"], "description": "null: not measured"},
+    unit=TEXT,
+    points_per_month=NUMBER,
+    words=TEXT,
+)
+_EXPLAINED = {  # by ?explain=: all of it, none of it, or the five largest with what the others add up to
+    "base_value": {"type": "number", "description": "With all contributions it adds up to progression_rate."},
+    "contributions": {**_list(CONTRIBUTION), "description": "The largest first."},
+    "other_contributions": {
+        **_object(count={"type": "integer", "minimum": 0}, points_per_month=NUMBER),
+        "description": "How many contributions are not told, and what they add up to.",
+    },
+}
+
 PREDICTION: Json = {
     "title": "A prediction, with or without cautions",
-    **_object(
-        outcome={"enum": ["prediction", "prediction_with_cautions"]},
-        reference=TEXT_OR_NULL,
-        progression_rate={
-            "type": "number",
-            "description": "Points lost per month over the next 12 months; positive is decline.",
-        },
-        unit=TEXT,
-        prediction_interval=_object(coverage=SHARE, lower=NUMBER, upper=NUMBER),
-        quantiles=_list(_object(probability=SHARE, rate=NUMBER)),
-        band_probabilities=_object(slow=SHARE, intermediate=SHARE, fast=SHARE),
-        base_value={"type": "number", "description": "With all contributions it adds up to progression_rate."},
-        contributions=_list(
-            _object(
-                feature=TEXT,
-                label=TEXT,
-                value={"type": ["number", "null"], "description": "null: not measured"},
-                unit=TEXT,
-                points_per_month=NUMBER,
-                words=TEXT,
-            )
+    **_some(
+        _object(
+            outcome={"enum": ["prediction", "prediction_with_cautions"]},
+            reference=TEXT_OR_NULL,
+            progression_rate={
+                "type": "number",
+                "description": "Points lost per month over the next 12 months; positive is decline.",
+            },
+            unit=TEXT,
+            prediction_interval=_object(coverage=SHARE, lower=NUMBER, upper=NUMBER),
+            quantiles=_list(_object(probability=SHARE, rate=NUMBER)),
+            band_probabilities=_object(slow=SHARE, intermediate=SHARE, fast=SHARE),
+            **_EXPLAINED,
+            cautions=_list(_object(code=TEXT, features=_list(TEXT), words=TEXT)),
+            pack=PACK,
+            statement=TEXT,
         ),
-        cautions=_list(_object(code=TEXT, features=_list(TEXT), words=TEXT)),
-        pack=PACK,
-        statement=TEXT,
+        *_EXPLAINED,
     ),
+    "dependentRequired": {
+        "base_value": ["contributions"],
+        "contributions": ["base_value"],
+        "other_contributions": ["contributions"],
+    },
 }
 
 ABSTENTION: Json = {
@@ -72,9 +94,23 @@ _ALONE = {"pack", "statement"}  # stand once in a batch
 
 def _in_a_batch(schema: Json) -> Json:
     """The schema of an answer without what stands once beside all of them."""
-    properties = schema["properties"]
+    properties, required = schema["properties"], schema["required"]
     assert isinstance(properties, dict)
-    return {"title": schema["title"], **_object(**{k: v for k, v in properties.items() if k not in _ALONE})}
+    assert isinstance(required, list)
+    return {
+        **schema,
+        "properties": {k: v for k, v in properties.items() if k not in _ALONE},
+        "required": [k for k in required if k not in _ALONE],
+    }
+
+
+def _in_a_stream(schema: Json) -> Json:
+    """The schema of an answer with the number of its line."""
+    properties, required = schema["properties"], schema["required"]
+    assert isinstance(properties, dict)
+    assert isinstance(required, list)
+    row: Json = {"type": "integer", "minimum": 1, "description": "The number of the line, blank ones not counted."}
+    return {**schema, "properties": {"row": row, **properties}, "required": ["row", *required]}
 
 
 _PROBLEM_ITEM = _object(
@@ -86,32 +122,26 @@ _PROBLEM_ITEM = _object(
     message=TEXT,
 )
 
+COUNTS = _object(
+    **{name: {"type": "integer", "minimum": 0} for name in ("prediction", "prediction_with_cautions")},
+    **{name: {"type": "integer", "minimum": 0} for name in ("abstained", "rejected")},
+)
+REJECTION: Json = {
+    "title": "A record that is not valid",
+    **_object(
+        outcome={"const": "rejected"},
+        reference=TEXT_OR_NULL,
+        problems={**_list(_PROBLEM_ITEM), "minItems": 1},
+    ),
+}
+IN_A_BATCH: dict[str, Json] = {
+    "BatchPrediction": _in_a_batch(PREDICTION),
+    "BatchAbstention": _in_a_batch(ABSTENTION),
+    "BatchRejection": REJECTION,
+}
 BATCH: Json = {
     "title": "An answer for each record, in the order in which they were sent",
-    **_object(
-        pack=PACK,
-        statement=TEXT,
-        counts=_object(
-            **{name: {"type": "integer", "minimum": 0} for name in ("prediction", "prediction_with_cautions")},
-            **{name: {"type": "integer", "minimum": 0} for name in ("abstained", "rejected")},
-        ),
-        answers=_list(
-            {
-                "oneOf": [
-                    _in_a_batch(PREDICTION),
-                    _in_a_batch(ABSTENTION),
-                    {
-                        "title": "A record that is not valid",
-                        **_object(
-                            outcome={"const": "rejected"},
-                            reference=TEXT_OR_NULL,
-                            problems={**_list(_PROBLEM_ITEM), "minItems": 1},
-                        ),
-                    },
-                ]
-            }
-        ),
-    ),
+    **_object(pack=PACK, statement=TEXT, counts=COUNTS, answers=_list({"oneOf": list(IN_A_BATCH.values())})),
 }
 
 _POINT: Json = {
@@ -159,3 +189,21 @@ PROBLEM: Json = {
         problems=_list(_PROBLEM_ITEM),
     ),
 }
+
+IN_A_STREAM: dict[str, Json] = {
+    "StreamPrediction": _in_a_stream(PREDICTION),
+    "StreamAbstention": _in_a_stream(ABSTENTION),
+    "StreamRejection": _in_a_stream(REJECTION),
+    "StreamEnd": {
+        "title": "The last line of a stream; where it is missing, the stream was cut off",
+        **_object(
+            outcome={"const": "end"},
+            complete={"type": "boolean", "description": "Whether every line that was sent is answered."},
+            rows={"type": "integer", "minimum": 0, "description": "How many lines are answered."},
+            counts=COUNTS,
+            pack=PACK,
+            problem={"oneOf": [PROBLEM, {"type": "null"}]},
+        ),
+    },
+}
+STREAM_LINE: Json = {"oneOf": list(IN_A_STREAM.values())}

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from features.parse import parse_record, parse_reference
 from features.problem import Problem, Rejected, shown
-from features.strict_json import loads_with_problems
-from model.answer import PackRef, render
+from features.record import PatientRecord
+from features.strict_json import loads, loads_with_problems
+from model.answer import Answer, Explain, PackRef, render
 from model.predictor import Predictor
 from service.answered import Answered
+from service.body import MOST_BYTES
+from service.json_response import json_bytes
 from service.problem import problem_json
 
 MOST_RECORDS = 1000
+MOST_ROWS = 100_000  # of a stream
 KEYS = ("records",)
 OUTCOMES = ("prediction", "prediction_with_cautions", "abstained", "rejected")
 _PLACE = re.compile(r"records\[(\d+)\](?:\.(.*))?", re.DOTALL)
-_AT_ONCE = 16  # records between two looks at other requests: a batch must not hold up a single record
+AT_ONCE = 32  # records between two looks at other requests: a batch must not hold up a single record
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,42 +84,76 @@ def _records(value: object) -> Sequence[object]:
     return records
 
 
-def answer_item(predictor: Predictor, item: Item, *, today: date) -> Answered | Rejected:
-    """One record of a batch and its answer, as it would have been alone; or all of its problems."""
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A record of many as it was understood, or all of its problems; and the caller's own reference."""
+
+    reference: str | None
+    record: PatientRecord | Rejected
+
+
+def read_item(item: Item, *, today: date) -> Read:
+    """One record of a batch."""
+    reference = parse_reference(item.value)
     try:
         record = parse_record(item.value, today=today)
     except Rejected as error:
-        return Rejected([*item.problems, *error.every])
-    return Rejected(item.problems) if item.problems else Answered(record, predictor.predict(record))
+        return Read(reference, Rejected([*item.problems, *error.every]))
+    return Read(reference, Rejected(item.problems) if item.problems else record)
 
 
-async def answer_batch(predictor: Predictor, items: Sequence[Item], *, today: date) -> list[Answered | Rejected]:
-    """All records with their answers, in order; other requests are served meanwhile."""
-    answers = []
-    for at, item in enumerate(items):
-        if at % _AT_ONCE == 0:
-            await asyncio.sleep(0)
-        answers.append(answer_item(predictor, item, today=today))
-    return answers
+def read_line(line: bytes, *, today: date) -> Read:
+    """One line of NDJSON, read as the body of ``/v1/predict`` is.
+
+    >>> read_line(b'{"reference": "A-1", "visits": []}', today=date(2026, 1, 1)).reference
+    'A-1'
+    """
+    reference = None
+    try:
+        if len(line) > MOST_BYTES:
+            rule, remedy = f"is longer than {MOST_BYTES} bytes", "send the most recent visits"
+            raise Rejected([Problem("too_large", "record", None, rule, remedy)])
+        value = loads(line)
+        reference = parse_reference(value)
+        return Read(reference, parse_record(value, today=today))
+    except Rejected as error:
+        return Read(reference, error)
 
 
-def rendered(item: Item, found: Answered | Rejected) -> dict[str, object]:
-    """The JSON object of one answer: as alone, but for pack and statement, which stand once in a batch."""
-    if isinstance(found, Rejected):
-        return {
-            "outcome": "rejected",
-            "reference": parse_reference(item.value),
-            "problems": [problem_json(problem) for problem in found.problems],
-        }
-    return {key: value for key, value in render(found.answer).items() if key not in ("pack", "statement")}
+def answer_all(predictor: Predictor, read: Sequence[Read]) -> list[Answered | Rejected]:
+    """Records with their answers, in order, each as it would have been answered alone; or their problems."""
+    records = [each.record for each in read if not isinstance(each.record, Rejected)]
+    answers = iter(predictor.predict_many(records))
+    return [
+        each.record if isinstance(each.record, Rejected) else Answered(each.record, next(answers)) for each in read
+    ]
 
 
-def batch_document(answers: Sequence[Mapping[str, object]], pack: PackRef, statement: str) -> dict[str, object]:
-    """The JSON object of a batch: what answered, how many of each outcome, and an answer a record."""
-    counts = Counter(str(each["outcome"]) for each in answers)
+def rejected_json(read: Read, error: Rejected) -> dict[str, object]:
+    """The JSON object of a record of many that is not valid."""
     return {
-        "pack": pack.to_json(),
-        "statement": statement,
-        "counts": {outcome: counts[outcome] for outcome in OUTCOMES},
-        "answers": list(answers),
+        "outcome": "rejected",
+        "reference": read.reference,
+        "problems": [problem_json(problem) for problem in error.problems],
     }
+
+
+def answered_json(answer: Answer, explain: Explain) -> dict[str, object]:
+    """The JSON object of an answer: as alone, but for pack and statement, which stand once in a batch."""
+    return {key: value for key, value in render(answer, explain).items() if key not in ("pack", "statement")}
+
+
+def counts_json(outcomes: Iterable[str]) -> dict[str, int]:
+    """How many of each outcome."""
+    counts = Counter(outcomes)
+    return {outcome: counts[outcome] for outcome in OUTCOMES}
+
+
+def batch_json(answers: Sequence[bytes], outcomes: Iterable[str], pack: PackRef, statement: str) -> bytes:
+    """The JSON of a batch: what answered, how many of each outcome, and an answer a record, as it was rendered.
+
+    >>> batch_json([b'{"outcome":"abstained"}'], ["abstained"], PackRef("0", "als", "tregcast"), "")[-50:]
+    b'"rejected":0},"answers":[{"outcome":"abstained"}]}'
+    """
+    head = {"pack": pack.to_json(), "statement": statement, "counts": counts_json(outcomes)}
+    return b"".join((json_bytes(head)[:-1], b',"answers":[', b",".join(answers), b"]}"))

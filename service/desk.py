@@ -34,8 +34,8 @@ from service.traces.traces import NoTraces, Traces
 class Kept:
     """What is recorded of one answer: its outcome, codes without values, and what leaves of it.
 
-    ``answer`` and ``lacking`` are counted and not recorded: the answer, and the quantities that the model takes and
-    the record has not.
+    ``sent`` are the bytes that it answers, where those are not the whole body. ``answer`` and ``lacking`` are
+    counted and not recorded: the answer, and the quantities that the model takes and the record has not.
     """
 
     outcome: Outcome
@@ -44,6 +44,7 @@ class Kept:
     position: int | None = None  # in a batch
     answer: Answer | None = None
     lacking: tuple[str, ...] = ()
+    sent: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +98,19 @@ class Desk:
             Unanswered: 503, it cannot be recorded.
         """
         request.state.pack = pack_id
-        digest = self.trail.digest(sent)
+        whole = self.trail.digest(sent)
         request_id, who = request.state.request_id, Recorded(caller.id, caller.kind)
         entries = [
-            Entry(request_id, who, pack_id, digest, each.outcome, each.codes, each.output, each.position)
+            Entry(
+                request_id,
+                who,
+                pack_id,
+                whole if each.sent is None else self.trail.digest(each.sent),
+                each.outcome,
+                each.codes,
+                each.output,
+                each.position,
+            )
             for each in kept
         ]
         started = perf_counter()

@@ -10,6 +10,8 @@ from starlette.responses import Response
 
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
+NDJSON = "application/x-ndjson"
+SCHEMA_JSON = "application/schema+json"
 
 
 def json_bytes(value: object) -> bytes:

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from model.pack import Pack
-from service.answer_schema import ABSTENTION, BATCH, PREDICTION, PROBLEM, WHATIF
-from service.batch import MOST_RECORDS
+from service.answer_schema import (
+    ABSTENTION,
+    BATCH,
+    IN_A_BATCH,
+    IN_A_STREAM,
+    PREDICTION,
+    PROBLEM,
+    STREAM_LINE,
+    WHATIF,
+)
+from service.batch import MOST_RECORDS, MOST_ROWS
 from service.body import MOST_BATCH_BYTES, MOST_BYTES, SECONDS_TO_SEND
+from service.components import Components
+from service.document_schema import ALIVE, FREE, HTML, JSON_SCHEMA, MODEL, READY, VOCABULARY
 from service.example import Examples
-from service.json_response import JSON, PROBLEM_JSON
+from service.explain import CHOICES, DEFAULT, NOTICE, PARAMETER
+from service.json_response import JSON, NDJSON, PROBLEM_JSON, SCHEMA_JSON
 from service.problem import (
     ProblemDocument,
     forbidden,
@@ -21,6 +33,7 @@ from service.problem import (
     unsupported_media_type,
 )
 from service.schema import record_schema
+from service.varied import MOST_QUANTITIES
 from service.whatif import whatif_schema
 
 Json = dict[str, object]
@@ -40,43 +53,59 @@ def openapi_document(pack: Pack, examples: Examples) -> Json:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "paths": {
-            "/v1/predict": {"post": _predict(examples)},
-            "/v1/predict/batch": {"post": _batch(examples)},
-            "/v1/whatif": {"post": _whatif(examples)},
-            "/v1/model": {"get": _get("model", "Which pack answers, made from what, how good, for what")},
-            "/v1/model/report": {
-                "get": _get("model_report", "The report of the model that answers", "text/html", no_report())
-            },
-            "/v1/vocabulary": {"get": _get("vocabulary", "Every quantity and category that a record may hold")},
-            "/v1/schema": {
-                "get": _get("schema", "The JSON schema of a record (draft 2020-12)", "application/schema+json")
-            },
-            "/schema.json": {"get": _get("client", "What BentoML's own client reads before it calls")},
-            "/openapi.json": {"get": _get("openapi", "This document")},
-            "/livez": {"get": _get("livez", "The process is alive")},
-            "/readyz": {"get": _get("readyz", "A verified pack is loaded and answers")},
-        },
-        "components": {
-            "schemas": {
-                "Record": record_schema(),
-                "Records": records_schema(),
-                "WhatIfQuestion": whatif_schema(),
-                "Prediction": PREDICTION,
-                "Abstention": ABSTENTION,
-                "Batch": BATCH,
-                "WhatIf": WHATIF,
-                "Problem": PROBLEM,
-            },
-            "securitySchemes": {
-                "bearer": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "description": "A key of this service, or a token of the hospital's issuer",
-                }
-            },
-        },
+        "paths": _paths(examples),
+        "components": {"schemas": _schemas(), "securitySchemes": {"bearer": _BEARER}},
     }
+
+
+def _paths(examples: Examples) -> Json:
+    alive, ready = "The process is alive", "A verified pack is loaded and answers"
+    words = "Every quantity and category that a record may hold"
+    return {
+        "/v1/predict": {"post": _predict(examples)},
+        "/v1/predict/batch": {"post": _batch(examples)},
+        "/v1/whatif": {"post": _whatif(examples)},
+        "/v1/model": {"get": _get("model", "Which pack answers, made from what, how good, for what", "Model")},
+        "/v1/model/report": {
+            "get": _get(
+                "model_report", "The report of the model that answers", "Page", no_report(), media="text/html"
+            )
+        },
+        "/v1/vocabulary": {"get": _get("vocabulary", words, "Vocabulary")},
+        "/v1/schema": {
+            "get": _get("schema", "The JSON schema of a record (draft 2020-12)", "JsonSchema", media=SCHEMA_JSON)
+        },
+        "/schema.json": {"get": _get("client", "What BentoML's own client reads before it calls", "Document")},
+        "/openapi.json": {"get": _get("openapi", "This document", "Document")},
+        "/livez": {"get": _get("livez", alive, "Alive")},
+        "/readyz": {"get": _get("readyz", ready, "Ready", unrecorded())},
+    }
+
+
+def _schemas() -> Json:
+    """Every object that is sent or answered, by a short name."""
+    return Components(
+        {
+            "Record": record_schema(),
+            "Records": records_schema(),
+            "WhatIfQuestion": whatif_schema(),
+            "Prediction": PREDICTION,
+            "Abstention": ABSTENTION,
+            **IN_A_BATCH,
+            "Batch": BATCH,
+            "WhatIf": WHATIF,
+            "ProblemDocument": PROBLEM,
+            **IN_A_STREAM,
+            "StreamLine": STREAM_LINE,
+            "Model": MODEL,
+            "Vocabulary": VOCABULARY,
+            "Alive": ALIVE,
+            "Ready": READY,
+            "Page": HTML,
+            "JsonSchema": JSON_SCHEMA,
+            "Document": FREE,
+        }
+    ).schemas
 
 
 def records_schema() -> Json:
@@ -86,7 +115,7 @@ def records_schema() -> Json:
         "additionalProperties": False,
         "required": ["records"],
         "properties": {
-            "records": {"type": "array", "minItems": 1, "maxItems": MOST_RECORDS, "items": _ref("Record")}
+            "records": {"type": "array", "minItems": 1, "maxItems": MOST_RECORDS, "items": record_schema()}
         },
     }
 
@@ -105,6 +134,7 @@ def _predict(examples: Examples) -> Json:
         "summary": "Predict the progression rate of one patient",
         "description": "Nothing of the record is logged. With the audit trail on, the answer is recorded "
         "before it leaves, and of the record a keyed digest.",
+        "parameters": [_EXPLAIN],
         "requestBody": {
             "required": True,
             "content": {JSON: {"schema": _ref("Record"), "examples": records}},
@@ -115,7 +145,7 @@ def _predict(examples: Examples) -> Json:
                 "headers": _HEADERS,
                 "content": {JSON: {"schema": answered, "examples": answers}},
             },
-            **_refusals(examples, "predict", MOST_BYTES),
+            **_refusals(examples, "predict", MOST_BYTES, JSON),
         },
         "security": _SECURITY,
     }
@@ -123,47 +153,50 @@ def _predict(examples: Examples) -> Json:
 
 def _batch(examples: Examples) -> Json:
     sent: Json = {"records": [examples.brief.record, examples.rejected_record]}
-    return _post(
+    found = _post(
         "predict_batch",
-        f"Predict for up to {MOST_RECORDS:,} records; a bad one spoils no other",
+        f"Predict for up to {MOST_RECORDS:,} records, or for a stream of more; a bad one spoils no other",
         ("Records", _example("One record that is valid and one that is not", sent)),
         "Batch",
-        _refusals(examples, "batch", MOST_BATCH_BYTES),
+        _refusals(examples, "batch", MOST_BATCH_BYTES, JSON, NDJSON),
     )
+    lines = f"As {NDJSON}: each line a StreamLine, the last one a StreamEnd."
+    return {**found, "description": f"{_STREAM} {lines}"}
 
 
 def _whatif(examples: Examples) -> Json:
     vary: Json = {"nfl": {"from": 20, "to": 120, "steps": 3, "unit": "pg/mL"}}
     return _post(
         "whatif",
-        "What the model says of other values of up to five quantities at the index visit",
+        f"What the model says of other values of up to {MOST_QUANTITIES} quantities at the index visit",
         ("WhatIfQuestion", _example("Three values of NfL", {"record": examples.brief.record, "vary": vary})),
         "WhatIf",
-        _refusals(examples, "predict", MOST_BYTES),
+        _refusals(examples, "predict", MOST_BYTES, JSON),
     )
 
 
 def _post(name: str, summary: str, sent: tuple[str, Json], answer: str, refusals: Json) -> Json:
     schema, example = sent
-    content = {JSON: {"schema": _ref(schema), "examples": {"example": example}}}
-    told: Json = {"description": summary, "headers": _HEADERS, "content": {JSON: {"schema": _ref(answer)}}}
+    content: Json = {JSON: {"schema": _ref(schema), "examples": {"example": example}}}
+    told: Json = {JSON: {"schema": _ref(answer)}}
     return {
         "operationId": name,
         "summary": summary,
+        "parameters": [_EXPLAIN],
         "requestBody": {"required": True, "content": content},
-        "responses": {"200": told, **refusals},
+        "responses": {"200": {"description": summary, "headers": _HEADERS, "content": told}, **refusals},
         "security": _SECURITY,
     }
 
 
-def _refusals(examples: Examples, scope: str, most_bytes: int) -> Json:
+def _refusals(examples: Examples, scope: str, most_bytes: int, *media_types: str) -> Json:
     return _problems(
         examples.malformation,
         unauthenticated(),
         forbidden(scope),
         too_slow("body", SECONDS_TO_SEND),
         too_large(most_bytes),
-        unsupported_media_type(),
+        unsupported_media_type(*media_types),
         examples.rejection,
         too_many_requests(1),
         internal_error(),
@@ -171,8 +204,9 @@ def _refusals(examples: Examples, scope: str, most_bytes: int) -> Json:
     )
 
 
-def _get(name: str, summary: str, media_type: str = JSON, *refusals: ProblemDocument) -> Json:
-    answer: Json = {"description": summary, "headers": _HEADERS, "content": {media_type: {}}}
+def _get(name: str, summary: str, schema: str, *refusals: ProblemDocument, media: str = JSON) -> Json:
+    content: Json = {media: {"schema": _ref(schema)}}
+    answer: Json = {"description": summary, "headers": _HEADERS, "content": content}
     responses = {"200": answer, **_problems(*refusals, internal_error())}
     return {"operationId": name, "summary": summary, "responses": responses}
 
@@ -183,7 +217,7 @@ def _problems(*documents: ProblemDocument) -> Json:
 
 def _problem(document: ProblemDocument) -> Json:
     example = _example(document.title, document.to_json(EXAMPLE_REQUEST_ID))
-    content: Json = {"schema": _ref("Problem"), "examples": {document.code: example}}
+    content: Json = {"schema": _ref("ProblemDocument"), "examples": {document.code: example}}
     return {"description": document.title, "headers": _HEADERS, "content": {PROBLEM_JSON: content}}
 
 
@@ -195,8 +229,25 @@ def _ref(name: str) -> Json:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+_BEARER: Json = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A key of this service, or a token of the hospital's issuer",
+}
 _SECURITY: list[Json] = [{}, {"bearer": []}]  # nobody is asked where TREGCAST_AUTH is off, on this machine alone
 _HEADERS: Json = {
     "x-request-id": {"description": "The id of this request, as in the log", "schema": {"type": "string"}},
     "cache-control": {"description": "Always no-store", "schema": {"const": "no-store"}},
 }
+_EXPLAIN: Json = {
+    "name": PARAMETER,
+    "in": "query",
+    "required": False,
+    "description": NOTICE,
+    "schema": {"type": "string", "enum": list(CHOICES), "default": DEFAULT},
+}
+_STREAM = (
+    f"A body of {NDJSON} is a record a line, up to {MOST_ROWS:,} of them, and is answered a line a record, each as "
+    "it would have been alone, while more is sent: read while you send. A line that is not valid is answered with "
+    "its problems. Where there is no last line, the answer was cut off."
+)

@@ -6,7 +6,7 @@ remedy; ``instance`` is the id of the request, as in the log.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from features.problem import Problem, Rejected
@@ -71,12 +71,19 @@ def rejected(error: Rejected) -> ProblemDocument:
     return ProblemDocument("rejected", 422, "The record is rejected", detail, error.problems)
 
 
-def unsupported_media_type() -> ProblemDocument:
-    """A body that does not say that it is plain JSON in UTF-8."""
-    rule = "is not application/json in UTF-8, or the body is compressed"
-    problem = Problem("unsupported_media_type", "content-type", None, rule, "send content-type: application/json")
-    detail = "This route takes application/json, uncompressed."
-    headers = {"Accept": "application/json"}
+def bad_query(problems: Sequence[Problem]) -> ProblemDocument:
+    """A query that the route does not know."""
+    detail = "The query has parameters or values that this route does not know; nothing was computed."
+    return ProblemDocument("bad_query", 400, "The query is refused", detail, Rejected(problems).problems)
+
+
+def unsupported_media_type(*media_types: str) -> ProblemDocument:
+    """A body that does not say that it is of one of these types, in UTF-8, as it is."""
+    types = " or ".join(media_types)
+    rule = f"is not {types} in UTF-8, or the body is compressed"
+    problem = Problem("unsupported_media_type", "content-type", None, rule, f"send content-type: {types}")
+    detail = f"This route takes {types}, uncompressed."
+    headers = {"Accept": ", ".join(media_types)}
     return ProblemDocument("unsupported_media_type", 415, "Unsupported media type", detail, (problem,), headers)
 
 
@@ -88,6 +95,14 @@ def too_large(most: int) -> ProblemDocument:
     )
     problem = Problem("too_large", "body", None, rule, remedy)
     detail = f"This route takes at most {most // 1024} KiB."
+    return ProblemDocument("too_large", 413, "The body is too large", detail, (problem,), CLOSE)
+
+
+def too_many_records(most: int) -> ProblemDocument:
+    """A stream of more than ``most`` records."""
+    rule, remedy = f"holds more than {most} records", "send the rest in another stream"
+    problem = Problem("too_many", "body", None, rule, remedy)
+    detail = f"A stream has at most {most} records."
     return ProblemDocument("too_large", 413, "The body is too large", detail, (problem,), CLOSE)
 
 

@@ -14,14 +14,16 @@ from features.problem import Rejected
 from features.today import latest_date
 from service.access.scope import Scope
 from service.answering import Replies, rejection, reply_to_batch, reply_to_record, reply_to_whatif
-from service.body import MOST_BATCH_BYTES, MOST_BYTES, read_body
+from service.body import MOST_BATCH_BYTES, MOST_BYTES, check_head, media_type_of, read_body
 from service.desk import Desk
 from service.documents import client_document, vocabulary_document
+from service.explain import read_explain
 from service.held_pack import HeldPack
-from service.json_response import JSON, json_bytes, json_response
-from service.problem import Unanswered, no_report, not_found, not_ready
+from service.json_response import JSON, NDJSON, SCHEMA_JSON, json_bytes, json_response
+from service.problem import Unanswered, no_report, not_found, not_ready, unrecorded
 from service.rendered import Rendered
 from service.schema import record_schema
+from service.stream import RecordStream
 
 Handler = Callable[[Request], Awaitable[Response]]
 Held = HeldPack[Rendered]
@@ -36,7 +38,7 @@ def routes(desk: Desk) -> list[Route]:
     """The routes of a service that answers from the pack that is held at the moment of each request."""
     held = desk.held
     record = _answered(desk, "predict", MOST_BYTES, reply_to_record)
-    batch = _answered(desk, "batch", MOST_BATCH_BYTES, reply_to_batch)
+    batch = _batch(desk)
     whatif = _answered(desk, "predict", MOST_BYTES, reply_to_whatif)
     return [
         Route("/v1/predict", record, methods=["POST"]),
@@ -45,7 +47,7 @@ def routes(desk: Desk) -> list[Route]:
         Route("/v1/model", _rendered(held, lambda made: made.model)),
         Route("/v1/model/report", _report(held)),
         Route("/v1/vocabulary", _fixed(vocabulary_document())),
-        Route("/v1/schema", _fixed(record_schema(), "application/schema+json")),
+        Route("/v1/schema", _fixed(record_schema(), SCHEMA_JSON)),
         Route("/schema.json", _fixed(client_document())),
         Route("/openapi.json", _rendered(held, lambda made: made.openapi)),
         Route("/livez", _fixed({"status": "alive"})),
@@ -55,17 +57,33 @@ def routes(desk: Desk) -> list[Route]:
     ]
 
 
-def _answered(desk: Desk, scope: Scope, most_bytes: int, replies: Replies) -> Handler:
+def _batch(desk: Desk) -> Handler:
+    """Many records: one JSON document, or a stream of lines."""
+    at_once = _answered(desk, "batch", MOST_BATCH_BYTES, reply_to_batch, NDJSON)
+
+    async def answer(request: Request) -> Response:
+        if media_type_of(request.headers.get("content-type", "")) != NDJSON:
+            return await at_once(request)
+        caller = desk.admit(request, "batch")
+        explain = read_explain(request.scope["query_string"])
+        check_head(request, NDJSON)
+        return RecordStream(desk, request, caller, explain)
+
+    return answer
+
+
+def _answered(desk: Desk, scope: Scope, most_bytes: int, replies: Replies, *others: str) -> Handler:
     """Who asks, what they sent, the answer, its record; and only then the answer leaves."""
 
     async def answer(request: Request) -> Response:
         caller = desk.admit(request, scope)
+        explain = read_explain(request.scope["query_string"])
         with desk.traces.part(request.scope, "read"):
-            body = await read_body(request, most_bytes)
+            body = await read_body(request, most_bytes, *others)
         predictor = desk.held.current.pack.predictor
         try:
             with desk.traces.part(request.scope, "predict"):
-                reply = await replies(predictor, body, latest_date(datetime.now(UTC)))
+                reply = await replies(predictor, body, latest_date(datetime.now(UTC)), explain)
         except Rejected as error:
             await desk.keep(request, caller, predictor.pack.id, body, [rejection(error)])
             raise

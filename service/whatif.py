@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from features.measurement import parse_measurement
 from features.parse import parse_record
 from features.problem import Problem, Rejected, shown
 from features.record import Measurement, PatientRecord
 from features.vocabulary import Quantity, vocabulary
-from model.answer import Abstention, Answer, render
+from model.answer import Abstention, Answer, Explain, render
 from model.predictor import Predictor
 from model.whatif import LABEL, Curve, Point, curve
 from service.problem import problem_json
+from service.schema import record_schema
+from service.varied import MOST_QUANTITIES, SHAPE, parse_varied, vary_schema
 
-MOST_QUANTITIES = 5
-MOST_VALUES = 50
 KEYS = ("record", "vary")
-VARY_KEYS = ("values", "from", "to", "steps", "unit")  # and a qualifier, where the quantity has one
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +41,13 @@ def parse_whatif(value: object, *, today: date) -> WhatIf:
     [0.0, 2.0, 4.0]
     """
     if not isinstance(value, dict):
-        raise Rejected([Problem("wrong_type", "body", shown(value), "is not an object", _SHAPE)])
+        raise Rejected([Problem("wrong_type", "body", shown(value), "is not an object", SHAPE)])
     problems = [
         Problem("unknown_key", key[:80], None, "is not a key here", f"the keys are {', '.join(KEYS)}")
         for key in value
         if key not in KEYS
     ]
-    problems += [Problem("missing_key", key, None, "is required", _SHAPE) for key in KEYS if value.get(key) is None]
+    problems += [Problem("missing_key", key, None, "is required", SHAPE) for key in KEYS if value.get(key) is None]
     record = None
     if value.get("record") is not None:
         try:
@@ -67,7 +63,7 @@ def parse_whatif(value: object, *, today: date) -> WhatIf:
 def _vary(value: object, problems: list[Problem]) -> tuple[tuple[Quantity, tuple[Measurement, ...]], ...]:
     if not isinstance(value, dict) or not 1 <= len(value) <= MOST_QUANTITIES:
         rule = f"is not an object of 1 to {MOST_QUANTITIES} quantities"
-        problems.append(Problem("wrong_type", "vary", None, rule, _SHAPE))
+        problems.append(Problem("wrong_type", "vary", None, rule, SHAPE))
         return ()
     found = []
     for name, asked in value.items():
@@ -76,111 +72,30 @@ def _vary(value: object, problems: list[Problem]) -> tuple[tuple[Quantity, tuple
             rule, remedy = "is not a measurement of the vocabulary", "GET /v1/vocabulary lists the names"
             problems.append(Problem("unknown_key", f"vary.{name[:80]}", None, rule, remedy))
             continue
-        values = _values(f"vary.{name}", quantity, asked, problems)
+        values = parse_varied(f"vary.{name}", quantity, asked, problems)
         found.append((quantity, values))
     return tuple(found)
 
 
-def _values(path: str, quantity: Quantity, asked: object, problems: list[Problem]) -> tuple[Measurement, ...]:
-    """The values of one quantity, each read as a measurement is."""
-    qualifier = None if quantity.qualifier is None else quantity.qualifier.name
-    keys = (*VARY_KEYS, *(() if qualifier is None else (qualifier,)))
-    if not isinstance(asked, dict):
-        problems.append(Problem("wrong_type", path, shown(asked), "is not an object", _SHAPE))
-        return ()
-    unknown = [key for key in asked if key not in keys]
-    problems += [
-        Problem("unknown_key", f"{path}.{key[:80]}", None, "is not a key here", f"the keys are {', '.join(keys)}")
-        for key in unknown
-    ]
-    numbers = _numbers(path, asked, problems)
-    shared = {key: asked[key] for key in ("unit", qualifier) if key is not None and key in asked}
-    found: list[Measurement] = []
-    for at, number in enumerate(numbers):
-        measured = parse_measurement(f"{path}.values[{at}]", quantity, {"value": number, **shared})
-        if isinstance(measured, Measurement):
-            found.append(measured)
-        else:
-            problems += [problem for problem in measured if problem not in problems]
-    return tuple(found)
-
-
-def _numbers(path: str, asked: Mapping[str, object], problems: list[Problem]) -> Sequence[object]:
-    """The values as sent, or those of the range."""
-    values, ends = asked.get("values"), [asked.get(key) for key in ("from", "to", "steps")]
-    if values is not None and all(end is None for end in ends):
-        if isinstance(values, list) and 1 <= len(values) <= MOST_VALUES:
-            return values
-        rule, remedy = f"is not a list of 1 to {MOST_VALUES} numbers", "send fewer values, or at least one"
-        problems.append(Problem("wrong_type", f"{path}.values", None, rule, remedy))
-        return ()
-    spread = _range(*ends) if values is None else None
-    if spread is not None:
-        return spread
-    rule = "has neither values nor a range"
-    remedy = f'send "values": [...], or "from", "to" above it and "steps" from 2 to {MOST_VALUES}'
-    problems.append(Problem("wrong_type", path, None, rule, remedy))
-    return ()
-
-
-def _range(low: object, high: object, steps: object) -> list[float] | None:
-    """Evenly from one end to the other; None where that is no range."""
-    if any(isinstance(end, bool) or not isinstance(end, (int, float)) for end in (low, high, steps)):
-        return None
-    if not isinstance(steps, int) or not 2 <= steps <= MOST_VALUES:
-        return None
-    try:
-        first, last = float(str(low)), float(str(high))
-    except ValueError:
-        return None
-    if not (math.isfinite(first) and math.isfinite(last) and first < last):
-        return None
-    return [first + (last - first) * at / (steps - 1) for at in range(steps)]
-
-
-_SHAPE = 'send {"record": {...}, "vary": {"nfl": {"from": 20, "to": 120, "steps": 11, "unit": "pg/mL"}}}'
-
-
 def whatif_schema() -> dict[str, object]:
     """The JSON schema of what ``/v1/whatif`` takes, as far as a schema can say it."""
-    number = {"type": "number"}
-    varied = {
-        "type": "object",
-        "properties": {
-            "values": {"type": "array", "minItems": 1, "maxItems": MOST_VALUES, "items": number},
-            "from": number,
-            "to": number,
-            "steps": {"type": "integer", "minimum": 2, "maximum": MOST_VALUES},
-            "unit": {"type": "string", "description": "UCUM code. Required, never guessed."},
-        },
-        "required": ["unit"],
-        "oneOf": [{"required": ["values"]}, {"required": ["from", "to", "steps"]}],
-    }
-    names = [name for name, quantity in vocabulary().quantities.items() if quantity.level == "visit"]
     return {
         "type": "object",
         "additionalProperties": False,
         "required": list(KEYS),
-        "properties": {
-            "record": {"$ref": "#/components/schemas/Record"},
-            "vary": {
-                "type": "object",
-                "minProperties": 1,
-                "maxProperties": MOST_QUANTITIES,
-                "propertyNames": {"enum": names},
-                "additionalProperties": varied,
-            },
-        },
+        "properties": {"record": record_schema(), "vary": vary_schema()},
     }
 
 
-async def whatif_document(predictor: Predictor, asked: WhatIf, as_it_is: Answer) -> dict[str, object]:
+async def whatif_document(
+    predictor: Predictor, asked: WhatIf, as_it_is: Answer, explain: Explain = "all"
+) -> dict[str, object]:
     """The JSON object: the answer to the record as it is, and a curve a quantity; others are served meanwhile."""
     curves = []
     for quantity, values in asked.vary:
         await asyncio.sleep(0)
         curves.append(_rendered(curve(predictor, asked.record, quantity, values), predictor))
-    return {"label": LABEL, "as_it_is": render(as_it_is), "curves": curves}
+    return {"label": LABEL, "as_it_is": render(as_it_is, explain), "curves": curves}
 
 
 def _rendered(found: Curve, predictor: Predictor) -> dict[str, object]:

@@ -44,6 +44,7 @@ RULES = (
     "out_of_range",
     "reference_pattern",
     "time_order",
+    "too_large",
     "too_long",
     "too_many",
     "too_many_problems",

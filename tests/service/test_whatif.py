@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from service.whatif import LABEL, MOST_QUANTITIES, MOST_VALUES
+from service.varied import MOST_QUANTITIES, MOST_VALUES
+from service.whatif import LABEL
 
 
 def asked(client: httpx.Client, record: object, vary: object) -> httpx.Response:
@@ -68,27 +69,58 @@ def test_without_a_score_there_is_no_number_anywhere(client: httpx.Client) -> No
         ({f"q{at}": {} for at in range(MOST_QUANTITIES + 1)}, "wrong_type", "vary"),
         ({"nflx": {"values": [1], "unit": "pg/mL"}}, "unknown_key", "vary.nflx"),
         ({"age": {"values": [60], "unit": "a"}}, "unknown_key", "vary.age"),
-        ({"nfl": {"values": [1]}}, "missing_unit", "vary.nfl.values[0].unit"),
-        ({"nfl": {"values": [1], "unit": "mg"}}, "unknown_unit", "vary.nfl.values[0].unit"),
-        ({"nfl": {"values": ["high"], "unit": "pg/mL"}}, "wrong_type", "vary.nfl.values[0].value"),
-        ({"nfl": {"values": [1e9], "unit": "pg/mL"}}, "out_of_range", "vary.nfl.values[0]"),
+        ({"nfl": {"values": [1]}}, "missing_unit", "vary.nfl.unit"),
+        ({"nfl": {"values": [1, 2, 3]}}, "missing_unit", "vary.nfl.unit"),
+        ({"nfl": {"values": [1, 2], "unit": "mg"}}, "unknown_unit", "vary.nfl.unit"),
+        ({"nfl": {"values": ["high", 2], "unit": "pg/mL"}}, "wrong_type", "vary.nfl.values[0].value"),
+        ({"nfl": {"values": [2, 1e9], "unit": "pg/mL"}}, "out_of_range", "vary.nfl.values[1]"),
         ({"nfl": {"values": [], "unit": "pg/mL"}}, "wrong_type", "vary.nfl.values"),
-        ({"nfl": {"values": [1.0] * (MOST_VALUES + 1), "unit": "pg/mL"}}, "wrong_type", "vary.nfl.values"),
+        ({"nfl": {"values": 7, "unit": "pg/mL"}}, "wrong_type", "vary.nfl.values"),
+        ({"nfl": {"values": [1.0] * (MOST_VALUES + 1), "unit": "pg/mL"}}, "too_many", "vary.nfl.values"),
         ({"nfl": {"values": [1], "from": 1, "unit": "pg/mL"}}, "wrong_type", "vary.nfl"),
-        ({"nfl": {"from": 9, "to": 1, "steps": 3, "unit": "pg/mL"}}, "wrong_type", "vary.nfl"),
-        ({"nfl": {"from": 1, "to": 9, "steps": 1, "unit": "pg/mL"}}, "wrong_type", "vary.nfl"),
-        ({"nfl": {"from": 1, "to": 10**400, "steps": 3, "unit": "pg/mL"}}, "wrong_type", "vary.nfl"),
+        ({"nfl": {"unit": "pg/mL"}}, "wrong_type", "vary.nfl"),
+        ({"nfl": {"from": 9, "to": 1, "steps": 3, "unit": "pg/mL"}}, "out_of_range", "vary.nfl.to"),
+        ({"nfl": {"from": 9, "to": 9, "steps": 3, "unit": "pg/mL"}}, "out_of_range", "vary.nfl.to"),
+        ({"nfl": {"from": 1, "to": 9, "steps": 1, "unit": "pg/mL"}}, "out_of_range", "vary.nfl.steps"),
+        ({"nfl": {"from": 1, "to": 9, "steps": 61, "unit": "pg/mL"}}, "too_many", "vary.nfl.steps"),
+        ({"nfl": {"from": 1, "to": 9, "steps": 3.0, "unit": "pg/mL"}}, "wrong_type", "vary.nfl.steps"),
+        ({"nfl": {"from": 1, "to": 9, "unit": "pg/mL"}}, "missing_key", "vary.nfl.steps"),
+        ({"nfl": {"from": True, "to": 9, "steps": 3, "unit": "pg/mL"}}, "wrong_type", "vary.nfl.from"),
+        ({"nfl": {"from": 1, "to": 10**400, "steps": 3, "unit": "pg/mL"}}, "not_finite", "vary.nfl.to"),
+        ({"nfl": {"from": 1, "to": 1e9, "steps": 50, "unit": "pg/mL"}}, "out_of_range", "vary.nfl.to"),
+        (
+            {"alsfrs_r_total": {"from": 10, "to": 20, "steps": 6 + 1, "unit": "{score}"}},
+            "not_whole",
+            "vary.alsfrs_r_total.steps",
+        ),
         ({"nfl": {"values": [1], "unit": "pg/mL", "colour": 1}}, "unknown_key", "vary.nfl.colour"),
-        ({"treg_suppression": {"values": [50], "unit": "%"}}, "missing_key", None),
     ],
 )
 def test_what_cannot_be_varied(
-    client: httpx.Client, record: dict[str, Any], vary: object, code: str, field: str | None
+    client: httpx.Client, record: dict[str, Any], vary: object, code: str, field: str
 ) -> None:
     response = asked(client, record, vary)
     assert response.status_code == 422
-    found = {(each["code"], each["field"]) for each in response.json()["problems"]}
-    assert any(code == told and field in (None, where) for told, where in found), found
+    found = [(each["code"], each["field"]) for each in response.json()["problems"]]
+    assert found == [(code, field)]  # one mistake is one problem
+
+
+def test_too_many_steps_say_how_many_there_may_be(client: httpx.Client, record: dict[str, Any]) -> None:
+    vary = {"nfl": {"from": 1, "to": 9, "steps": 61, "unit": "pg/mL"}}
+    [problem] = asked(client, record, vary).json()["problems"]
+    assert problem["message"] == "vary.nfl.steps = 61 is more than 60, the most; send 2 to 60"
+    vary["nfl"]["steps"] = 60
+    [curve] = asked(client, record, vary).json()["curves"]
+    assert len(curve["points"]) == 60
+
+
+def test_how_it_was_measured_is_asked_for_once(client: httpx.Client, record: dict[str, Any]) -> None:
+    vary = {"treg_suppression": {"values": [40, 50, 60], "unit": "%"}}
+    problems = asked(client, record, vary).json()["problems"]
+    fields = [each["field"] for each in problems]
+    assert "vary.treg_suppression.treg_responder_ratio" in fields
+    assert len(fields) == len(set(fields))
+    assert {each["code"] for each in problems} == {"missing_key"}
 
 
 def test_all_problems_come_at_once(client: httpx.Client) -> None:

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[3]
 FILES = [
     *(ROOT / "features").glob("*.py"),
     *(ROOT / "model").glob("*.py"),
-    *(ROOT / "service" / name for name in ("batch.py", "whatif.py")),
+    *(ROOT / "service" / name for name in ("batch.py", "stream.py", "varied.py", "whatif.py")),
 ]
 CALLED = {"Problem": "rules", "add": "rules", "Caution": "cautions", "Reason": "reasons"}
 
