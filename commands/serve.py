@@ -10,6 +10,7 @@ import click
 
 from commands.options import DEFAULT_MODEL, tracking_uri_option
 
+ALLOWED_HOSTS = "TREGCAST_ALLOWED_HOSTS"  # of `service.hosts`, whose import would make `--help` slow
 _PORT = click.IntRange(0, 65535)
 
 
@@ -27,6 +28,10 @@ _PORT = click.IntRange(0, 65535)
     help="Of the first worker; the others have those after it. 0: free ones.",
 )
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that answer.")
+@click.option(
+    "--allowed-hosts",
+    help=f"Names by which callers may ask, beside this machine's own, with spaces between; else {ALLOWED_HOSTS}.",
+)
 @tracking_uri_option
 def serve(
     pack: str,
@@ -36,9 +41,15 @@ def serve(
     admin_host: str,
     admin_port: int,
     workers: int,
+    allowed_hosts: str | None,
     tracking_uri: str | None,
 ) -> None:
     """Answer over HTTP from a verified pack."""
+    from service.early_end import end_at_once_when_told
+
+    end_at_once_when_told()
+    if allowed_hosts is not None:
+        os.environ[ALLOWED_HOSTS] = allowed_hosts
     if pack.startswith("models:/"):  # a fresh process, so that nothing of MLflow stays in the server
         from commands.registry import pulled
 

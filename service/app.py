@@ -53,7 +53,7 @@ def bounded_app(desk: Desk, routes: Sequence[BaseRoute], lifespan: Lifespan[Star
     """An application whose every answer is that of a route or a problem document."""
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(Boundary, metrics=desk.metrics, traces=desk.traces)],
+        middleware=[Middleware(Boundary, metrics=desk.metrics, traces=desk.traces, hosts=desk.hosts)],
         exception_handlers={Rejected: _on_rejected, Unanswered: _on_unanswered, HTTPException: _on_http},
         lifespan=lifespan,
     )

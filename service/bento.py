@@ -83,7 +83,7 @@ def open_desk(configuration: Configuration | None = None, last: Verified | None 
         traces = open_traces(known.traces, version=VERSION)
         trail = open_trail(known.audit, made_by=f"tregcast {VERSION}")
         shadow = None if known.shadow is None else Shadow(known.shadow)
-        return Desk(held, Access(known.access), trail, shadow, traces=traces)
+        return Desk(held, Access(known.access), trail, shadow, traces=traces, hosts=known.hosts)
     except Unusable as error:
         end(UNUSABLE, str(error))
 

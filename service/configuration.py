@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from service.access.settings import AccessSettings, read_access_settings
 from service.audit.settings import AuditSettings, read_audit_settings
+from service.hosts import AllowedHosts, read_allowed_hosts
 from service.settings import Settings, Unusable, read_settings, read_shadow
 from service.traces.settings import TraceSettings, read_trace_settings
 
@@ -24,6 +25,7 @@ class Configuration:
     audit: AuditSettings | None = None
     traces: TraceSettings | None = None
     shadow: Path | None = None  # a challenger's pack
+    hosts: AllowedHosts = field(default_factory=AllowedHosts)
 
 
 def read_configuration(environment: Mapping[str, str], serving: Settings | None = None) -> Configuration:
@@ -54,9 +56,10 @@ def read_configuration(environment: Mapping[str, str], serving: Settings | None 
     if "TREGCAST_AUDIT" in environment or environment.get("TREGCAST_AUTH", "off") != "off":
         audit = _read(read_audit_settings, environment, wrong)
     traces = _read(read_trace_settings, environment, wrong)
-    if wrong or serving is None or access is None:
+    hosts = _read(read_allowed_hosts, environment, wrong)
+    if wrong or serving is None or access is None or hosts is None:
         raise Unusable("\n".join(wrong))
-    return Configuration(serving, access, audit, traces, shadow)
+    return Configuration(serving, access, audit, traces, shadow, hosts)
 
 
 def _read(

@@ -20,6 +20,7 @@ from service.audit.record import Entry, Outcome
 from service.audit.store import AuditUnavailable
 from service.audit.trail import Trail
 from service.held_pack import HeldPack
+from service.hosts import AllowedHosts
 from service.metrics.codes import ENDPOINTS
 from service.metrics.metrics import Metrics
 from service.metrics.serving_state import ServingState
@@ -55,6 +56,7 @@ class Desk:
     shadow: Shadow | None = None
     metrics: Metrics = field(default_factory=Metrics)
     traces: Traces = field(default_factory=NoTraces)
+    hosts: AllowedHosts = field(default_factory=AllowedHosts)
 
     def __post_init__(self) -> None:
         self.metrics.watch(ServingState(self.held, self.trail, self.shadow))

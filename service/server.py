@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from service.access.settings import refuse_open
 from service.bento import UNUSABLE, end
 from service.configuration import read_configuration
+from service.hosts import with_host
 from service.listener import bound
 from service.settings import HOST, Settings, Unusable
 from service.worker import CANNOT_LISTEN, answer
@@ -46,6 +48,7 @@ def serve(
         configuration = read_configuration(os.environ, Settings(pack_folder, pack_id))
         refuse_open(host, configuration.access)
         refuse_open(admin_host, configuration.access)
+        configuration = replace(configuration, hosts=with_host(configuration.hosts, (host, admin_host)))
     except Unusable as error:
         end(UNUSABLE, str(error))
     with ExitStack() as bound_ones:

@@ -51,6 +51,7 @@ def answer(
     desk = open_desk(configuration, last)
     config = _config(application(desk), lifespan="on")
     server = _Server(config, _config(create_admin_app(desk), lifespan="off"), admin, desk.held, parent)
+    server.server_state.metrics = desk.metrics
     if parent is not None:
         parent.say("loaded", desk.held.verified)
         if not parent.await_start():

@@ -128,7 +128,7 @@ def _transfers(body: bytes) -> Iterator[tuple[str, bytes, bytes]]:
 
 def _chunks(body: bytes) -> tuple[tuple[str, bytes, bytes], ...]:
     """The same, of chunks that are none, and of a second request behind the body."""
-    inner = b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n"
+    inner = b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n"
     return (
         ("chunk of no size", CHUNKED, b"\r\n" + body + b"\r\n0\r\n\r\n"),
         ("chunk of negative size", CHUNKED, b"-1\r\n" + body + b"\r\n0\r\n\r\n"),
@@ -156,7 +156,7 @@ def _no_requests(body: bytes) -> Iterator[Named]:
         ("SSH", b"SSH-2.0-OpenSSH_9.6\r\n\r\n"),
         ("SMTP", b"EHLO x\r\nMAIL FROM:<a@b>\r\n\r\n"),
         ("redis", b"*1\r\n$4\r\nPING\r\n\r\n"),
-        ("spaces in the line", b"POST  /v1/predict   HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"),
-        ("no version", b"POST /v1/predict\r\nhost: x\r\n\r\n"),
-        ("lower http", b"POST /v1/predict http/1.1\r\nhost: x\r\n\r\n"),
+        ("spaces in the line", b"POST  /v1/predict   HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"),
+        ("no version", b"POST /v1/predict\r\nhost: localhost\r\n\r\n"),
+        ("lower http", b"POST /v1/predict http/1.1\r\nhost: localhost\r\n\r\n"),
     )

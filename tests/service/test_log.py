@@ -61,10 +61,10 @@ def send_canaries(client: httpx.Client, record: dict[str, Any]) -> list[int]:
         client.get(f"/?{TEXT}", headers={"host": TEXT, "cookie": TEXT}),
     ]
     for raw in (
-        f"{TEXT} /{NUMBER} HTTP/1.1\r\nHost: x\r\n\r\n",
+        f"{TEXT} /{NUMBER} HTTP/1.1\r\nHost: localhost\r\n\r\n",
         f"POST /v1/predict HTTP/1.1\r\nHost: {TEXT}\r\nContent-Length: {TEXT}\r\n\r\n{NUMBER}",
-        "POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n"
-        + TEXT,
+        "POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        "Content-Length: 900\r\n\r\n" + TEXT,
         f"\x16\x03\x01{TEXT}{NUMBER}\r\n\r\n",
     ):
         with socket.create_connection((client.base_url.host, client.base_url.port or 80), 5) as connection:
