@@ -122,11 +122,13 @@ class EndingProtocol(HttpToolsProtocol):
         self.receiving = self.in_body = False
         self._cancel_rest()
         super().on_message_complete()
+        if not self.pipeline:
+            self.flow.resume_reading()  # a large body had it paused, and who does not read hears of no end
 
     def on_response_complete(self) -> None:
         """A request is answered; what of it has not come is read by nobody, and may not go on for ever."""
         super().on_response_complete()
-        if self.receiving and self._leaving is None:
+        if self.in_body and self.cycle.response_complete and self._leaving is None:
             self._rest = self.loop.call_later(SECONDS_TO_READ, self.transport.close)
 
     def pause_writing(self) -> None:

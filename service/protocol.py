@@ -10,6 +10,7 @@ import asyncio
 import http
 import logging
 import secrets
+import sys
 from asyncio import TimerHandle
 
 from service import log
@@ -42,7 +43,6 @@ class BoundedProtocol(EndingProtocol):
     _began = 0.0  # when the head began, on the loop's clock
     _refusal: ProblemDocument | None = None  # of what came behind requests that are still being answered
     _codings: tuple[bytes, ...] = ()  # of the transfer, of this head; the parser stops at some
-    _has_length = False  # this head
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin: a client that connects has something to say."""
@@ -74,8 +74,6 @@ class BoundedProtocol(EndingProtocol):
         self._count(len(name) + len(value) + BETWEEN)
         if name.lower() == b"transfer-encoding":
             self._codings = (*self._codings, value.strip().lower())
-        elif name.lower() == b"content-length":
-            self._has_length = True
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -98,6 +96,9 @@ class BoundedProtocol(EndingProtocol):
 
     def eof_received(self) -> bool:
         """A client sends nothing more; one that breaks off a request is told so, after the answers before it."""
+        if self.broken:  # it is refused already: at once, or after the answers that are still to come
+            self.all_has_come = True
+            return not self.transport.is_closing()
         if self.receiving and not self.is_tls:
             self.all_has_come = True
             self._refuse_rest(incomplete("body" if self.in_body else "head"))
@@ -111,20 +112,21 @@ class BoundedProtocol(EndingProtocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words
         """Answer what the parser refused."""
-        self._refuse_rest(self._parser_refusal())
+        self._refuse_rest(self._parser_refusal(str(sys.exc_info()[1])))
 
     def reads_head(self) -> bool:
         """Whether a part of a request's head has come, and not all of it."""
         return self._head_timer is not None and (self._received > 0 or self.receiving)
 
-    def _parser_refusal(self) -> ProblemDocument:
+    def _parser_refusal(self, reason: str) -> ProblemDocument:
+        """What to answer where the parser stops with this reason, in llhttp's words."""
         if self._parsed > MOST_HEAD_BYTES:
             return head_too_large(MOST_HEAD_BYTES)
-        if self.in_body or not self._codings:
-            return not_http()
-        if len(self._codings) > 1 or self._has_length:
+        if "present with" in reason or "Duplicate" in reason:
             return ambiguous_length()
-        return not_http() if self._codings[0] == b"chunked" else unsupported_transfer_encoding()
+        if "`Transfer-Encoding`" in reason:
+            return ambiguous_length() if self._codings[:1] == (b"chunked",) else unsupported_transfer_encoding()
+        return not_http()
 
     def _refuse_rest(self, document: ProblemDocument) -> None:
         """Refuse what comes no further: the request whose body it is, or what is no request."""
@@ -140,7 +142,7 @@ class BoundedProtocol(EndingProtocol):
 
     def _await_head(self) -> None:
         self._received = self._parsed = 0
-        self._codings, self._has_length = (), False
+        self._codings = ()
         self._began = self.loop.time()
         self._head_timer = self.loop.call_later(SECONDS_TO_SEND, self._too_slow)
 
