@@ -27,6 +27,8 @@ from service.audit.trail import open_trail
 from service.configuration import Configuration, read_configuration
 from service.desk import Desk
 from service.held_pack import HeldPack, Verified
+from service.idempotency.once import Once
+from service.idempotency.store import Store
 from service.rendered import Rendered, rendered
 from service.settings import HOST, PORT, Settings, Unusable
 from service.shadow import Shadow
@@ -83,7 +85,8 @@ def open_desk(configuration: Configuration | None = None, last: Verified | None 
         traces = open_traces(known.traces, version=VERSION)
         trail = open_trail(known.audit, made_by=f"tregcast {VERSION}")
         shadow = None if known.shadow is None else Shadow(known.shadow)
-        return Desk(held, Access(known.access), trail, shadow, traces=traces, hosts=known.hosts)
+        once = Once(Store(known.idempotency), trail.digest(b"idempotency"))
+        return Desk(held, Access(known.access), trail, shadow, traces=traces, hosts=known.hosts, once=once)
     except Unusable as error:
         end(UNUSABLE, str(error))
 

@@ -16,10 +16,10 @@ from service import log
 from service.connection_end import GONE, TASK, UNREADABLE
 from service.head import head_problem
 from service.hosts import AllowedHosts
-from service.json_response import PROBLEM_JSON, json_response
 from service.metrics.codes import ENDPOINTS, NO_ROUTE
 from service.metrics.metrics import Metrics
 from service.problem import ProblemDocument, Unanswered, internal_error, not_found, unavailable
+from service.problem_response import problem_response
 from service.request_ids import REQUEST_ID, TRACEPARENT, request_id_of, trace_id_of, traceparent_of
 from service.traces.traces import NoTraces, Traces
 
@@ -154,8 +154,7 @@ class _Exchange:
 
     async def respond(self, document: ProblemDocument) -> None:
         """Answer with a problem document."""
-        content, headers = document.to_json(self.request_id), document.headers
-        response = json_response(content, status=document.status, media_type=PROBLEM_JSON, headers=headers)
+        response = problem_response(document, self.request_id)
         await response(self.scope, self.receive, self.send)
 
     def is_abandoned(self) -> bool:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from service.access.settings import AccessSettings, read_access_settings
 from service.audit.settings import AuditSettings, read_audit_settings
 from service.hosts import AllowedHosts, read_allowed_hosts
+from service.idempotency.settings import read_idempotency
 from service.settings import Settings, Unusable, read_settings, read_shadow
 from service.traces.settings import TraceSettings, read_trace_settings
 
@@ -26,6 +27,7 @@ class Configuration:
     traces: TraceSettings | None = None
     shadow: Path | None = None  # a challenger's pack
     hosts: AllowedHosts = field(default_factory=AllowedHosts)
+    idempotency: Path | None = None  # where answers are kept for requests that are sent again
 
 
 def read_configuration(environment: Mapping[str, str], serving: Settings | None = None) -> Configuration:
@@ -57,9 +59,10 @@ def read_configuration(environment: Mapping[str, str], serving: Settings | None 
         audit = _read(read_audit_settings, environment, wrong)
     traces = _read(read_trace_settings, environment, wrong)
     hosts = _read(read_allowed_hosts, environment, wrong)
+    idempotency = _read(lambda said: read_idempotency(said, audit), environment, wrong)
     if wrong or serving is None or access is None or hosts is None:
         raise Unusable("\n".join(wrong))
-    return Configuration(serving, access, audit, traces, shadow, hosts)
+    return Configuration(serving, access, audit, traces, shadow, hosts, idempotency)
 
 
 def _read(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 
+BEFORE_THE_END: list[Callable[[], object]] = []  # what is then to be done, and quick
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -17,5 +19,7 @@ def end_at_once_when_told() -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    for done in BEFORE_THE_END:
+        done()
     sys.stdout.flush()
     os._exit(0)  # no exception, which whatever is being imported or loaded might catch

@@ -175,6 +175,31 @@ def unsupported_expectation() -> ProblemDocument:
     return ProblemDocument("unsupported_expectation", 417, "Unsupported expectation", detail, (problem,), CLOSE)
 
 
+def bad_idempotency_key(most: int) -> ProblemDocument:
+    """A key that could not be kept apart from others, or is none."""
+    rule = f"is not 1 to {most} printable ASCII characters"
+    problem = Problem("bad_idempotency_key", "idempotency-key", None, rule, "send a new UUID with each new request")
+    detail = "Nothing was computed."
+    return ProblemDocument("bad_idempotency_key", 400, "The idempotency key is not valid", detail, (problem,))
+
+
+def idempotency_key_in_use(seconds: int) -> ProblemDocument:
+    """The same request is still being answered."""
+    rule, remedy = "belongs to a request that is still being answered", f"send the same again in {seconds} s"
+    problem = Problem("idempotency_key_in_use", "idempotency-key", None, rule, remedy)
+    title, headers = "The request is being answered", {"Retry-After": str(seconds)}
+    detail = "Sent again a moment later, it gets the answer."
+    return ProblemDocument("idempotency_key_in_use", 409, title, detail, (problem,), headers)
+
+
+def idempotency_key_reused() -> ProblemDocument:
+    """A key that was sent with another request."""
+    rule, remedy = "was sent with another request before", "send a new key with each new request"
+    problem = Problem("idempotency_key_reused", "idempotency-key", None, rule, remedy)
+    detail = "This key belongs to another path, query or body; nothing was computed."
+    return ProblemDocument("idempotency_key_reused", 422, "The idempotency key is in use", detail, (problem,))
+
+
 def not_found(elsewhere: str | None = None) -> ProblemDocument:
     """A path that the service does not have; ``elsewhere`` says where what was meant is, if that is known."""
     remedy = "GET /openapi.json lists them" + (f"; {elsewhere}" if elsewhere else "")

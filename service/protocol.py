@@ -94,7 +94,7 @@ class BoundedProtocol(EndingProtocol):
         if self._refusal is not None and not self.answers() and not self.transport.is_closing():
             self._refuse(self._refusal)
 
-    def eof_received(self) -> bool:
+    def eof_received(self) -> bool:  # type: ignore[override]
         """A client sends nothing more; one that breaks off a request is told so, after the answers before it."""
         if self.broken:  # it is refused already: at once, or after the answers that are still to come
             self.all_has_come = True

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from features.problem import Rejected
 from features.today import latest_date
+from service.access.caller import Caller
 from service.access.scope import Scope
 from service.answering import Replies, rejection, reply_to_batch, reply_to_record, reply_to_whatif
 from service.body import MOST_BATCH_BYTES, MOST_BYTES, read_body
@@ -62,6 +63,9 @@ def _answered(desk: Desk, scope: Scope, most_bytes: int, replies: Replies) -> Ha
         caller = desk.admit(request, scope)
         with desk.traces.part(request.scope, "read"):
             body = await read_body(request, most_bytes)
+        return await desk.once.answer(request, caller, body, lambda: reply_to(request, caller, body))
+
+    async def reply_to(request: Request, caller: Caller, body: bytes) -> Response:
         predictor = desk.held.current.pack.predictor
         try:
             with desk.traces.part(request.scope, "predict"):

@@ -7,10 +7,12 @@ import socket
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from service.access.settings import refuse_open
 from service.bento import UNUSABLE, end
 from service.configuration import read_configuration
+from service.early_end import BEFORE_THE_END
 from service.hosts import with_host
 from service.listener import bound
 from service.settings import HOST, Settings, Unusable
@@ -52,6 +54,11 @@ def serve(
     except Unusable as error:
         end(UNUSABLE, str(error))
     with ExitStack() as bound_ones:
+        if configuration.idempotency is None:
+            folder = TemporaryDirectory(prefix="tregcast-")
+            bound_ones.callback(folder.cleanup)
+            BEFORE_THE_END.append(folder.cleanup)
+            configuration = replace(configuration, idempotency=Path(folder.name) / "idempotency")
         listener = bound_ones.enter_context(_bound(host, port))
         ports = [admin_port + number if admin_port else 0 for number in range(workers)]
         admin = [bound_ones.enter_context(_bound(admin_host, each)) for each in ports]
