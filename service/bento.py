@@ -32,6 +32,7 @@ from service.idempotency.store import Store
 from service.rendered import Rendered, rendered
 from service.settings import HOST, PORT, Settings, Unusable
 from service.shadow import Shadow
+from service.tls import CERTIFICATE
 from service.traces.traces import open_traces
 
 usage_stats.do_not_track.cache_clear()
@@ -93,9 +94,13 @@ def open_desk(configuration: Configuration | None = None, last: Verified | None 
 
 def _read(environment: Mapping[str, str]) -> Configuration:
     try:
-        return read_configuration(environment)
+        found = read_configuration(environment)
+        if found.tls is not None:
+            remedy = "give it --ssl-certfile and --ssl-keyfile, or start `tregcast serve`"
+            raise Unusable(f"{CERTIFICATE} has no effect under `bentoml serve`; {remedy}")
     except Unusable as error:
         end(UNUSABLE, str(error))
+    return found
 
 
 def open_pack(known: Settings, last: Verified | None = None) -> HeldPack[Rendered]:

@@ -12,6 +12,7 @@ from service.audit.settings import AuditSettings, read_audit_settings
 from service.hosts import AllowedHosts, read_allowed_hosts
 from service.idempotency.settings import read_idempotency
 from service.settings import Settings, Unusable, read_settings, read_shadow
+from service.tls import TlsSettings, read_tls
 from service.traces.settings import TraceSettings, read_trace_settings
 
 Part = TypeVar("Part")
@@ -28,6 +29,7 @@ class Configuration:
     shadow: Path | None = None  # a challenger's pack
     hosts: AllowedHosts = field(default_factory=AllowedHosts)
     idempotency: Path | None = None  # where answers are kept for requests that are sent again
+    tls: TlsSettings | None = None
 
 
 def read_configuration(environment: Mapping[str, str], serving: Settings | None = None) -> Configuration:
@@ -60,9 +62,10 @@ def read_configuration(environment: Mapping[str, str], serving: Settings | None 
     traces = _read(read_trace_settings, environment, wrong)
     hosts = _read(read_allowed_hosts, environment, wrong)
     idempotency = _read(lambda said: read_idempotency(said, audit), environment, wrong)
+    tls = _read(read_tls, environment, wrong)
     if wrong or serving is None or access is None or hosts is None:
         raise Unusable("\n".join(wrong))
-    return Configuration(serving, access, audit, traces, shadow, hosts, idempotency)
+    return Configuration(serving, access, audit, traces, shadow, hosts, idempotency, tls)
 
 
 def _read(

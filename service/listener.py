@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from ipaddress import ip_address
 
 BACKLOG = 2048  # connections that wait to be accepted
 
@@ -43,7 +44,16 @@ def address_of(listener: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def say_ready(listener: socket.socket, admin: Sequence[socket.socket]) -> None:
+def speaks_tls(listener: socket.socket, *, is_admin: bool) -> bool:
+    """Whether TLS is spoken at an address, where there is a certificate; not at an admin port on loopback."""
+    return not (is_admin and ip_address(listener.getsockname()[0]).is_loopback)
+
+
+def say_ready(listener: socket.socket, admin: Sequence[socket.socket], has_certificate: bool) -> None:
     """Say on stdout where the service answers; the admin port of each worker first."""
-    places = " ".join(f"http://{address_of(each)}" for each in admin)
-    print(f"Tregcast's pages are on {places}\nTregcast is ready on http://{address_of(listener)}", flush=True)
+    places = " ".join(_url(each, has_certificate and speaks_tls(each, is_admin=True)) for each in admin)
+    print(f"Tregcast's pages are on {places}\nTregcast is ready on {_url(listener, has_certificate)}", flush=True)
+
+
+def _url(listener: socket.socket, is_tls: bool) -> str:
+    return f"{'https' if is_tls else 'http'}://{address_of(listener)}"

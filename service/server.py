@@ -16,6 +16,7 @@ from service.early_end import BEFORE_THE_END
 from service.hosts import with_host
 from service.listener import bound
 from service.settings import HOST, Settings, Unusable
+from service.tls import Tls
 from service.worker import CANNOT_LISTEN, answer
 from service.workers import Workers
 
@@ -51,6 +52,7 @@ def serve(
         refuse_open(host, configuration.access)
         refuse_open(admin_host, configuration.access)
         configuration = replace(configuration, hosts=with_host(configuration.hosts, (host, admin_host)))
+        tls = None if configuration.tls is None else Tls(configuration.tls)
     except Unusable as error:
         end(UNUSABLE, str(error))
     with ExitStack() as bound_ones:
@@ -63,9 +65,9 @@ def serve(
         ports = [admin_port + number if admin_port else 0 for number in range(workers)]
         admin = [bound_ones.enter_context(_bound(admin_host, each)) for each in ports]
         if workers == 1:
-            answer(configuration, listener, admin[0])
+            answer(configuration, listener, admin[0], tls=tls)
         else:
-            Workers(configuration, listener, admin).run()
+            Workers(configuration, listener, admin, tls).run()
 
 
 def _bound(host: str, port: int) -> socket.socket:

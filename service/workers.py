@@ -22,6 +22,7 @@ from service.configuration import Configuration
 from service.held_pack import Verified
 from service.listener import say_ready
 from service.parent import Parent, State
+from service.tls import Tls
 from service.worker import CANNOT_LISTEN, SECONDS_TO_FINISH, answer
 from service.worker_process import SIGNALS, WorkerProcess, started
 
@@ -54,12 +55,18 @@ class Workers:
         configuration: of the service.
         listener: bound to the service's address; all workers accept from it.
         admin: bound to the admin ports, one a worker.
+        tls: where the service speaks it.
     """
 
     def __init__(
-        self, configuration: Configuration, listener: socket.socket, admin: Sequence[socket.socket]
+        self,
+        configuration: Configuration,
+        listener: socket.socket,
+        admin: Sequence[socket.socket],
+        tls: Tls | None = None,
     ) -> None:
         self._configuration = configuration
+        self._tls = tls
         self._listener = listener
         self._places = [_Place(number, each) for number, each in enumerate(admin, 1)]
         self._selector = selectors.DefaultSelector()
@@ -90,7 +97,7 @@ class Workers:
             worker.begin()
         self._await_all("serving", self._places)
         if not self._told:
-            say_ready(self._listener, [place.admin for place in self._places])
+            say_ready(self._listener, [place.admin for place in self._places], self._tls is not None)
 
     def _await_all(self, state: State, places: Sequence[_Place]) -> None:
         while not self._told and any(place.worker is None or place.worker.state != state for place in places):
@@ -157,7 +164,7 @@ class Workers:
         lines = [worker.line for worker in self._running()]
 
         def work(parent: Parent) -> None:
-            answer(self._configuration, self._listener, place.admin, parent, last)
+            answer(self._configuration, self._listener, place.admin, parent, last, self._tls)
 
         place.worker = started(work, [*others, *lines])
         self._selector.register(place.worker.line, selectors.EVENT_READ, place.worker.hear)
