@@ -10,6 +10,7 @@ import click
 
 from commands.options import DEFAULT_MODEL, tracking_uri_option
 
+VARIABLES = ("TREGCAST_ALLOWED_HOSTS", "TREGCAST_TLS_CERTIFICATE", "TREGCAST_TLS_KEY")  # that options stand for
 _PORT = click.IntRange(0, 65535)
 
 
@@ -27,6 +28,12 @@ _PORT = click.IntRange(0, 65535)
     help="Of the first worker; the others have those after it. 0: free ones.",
 )
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that answer.")
+@click.option(
+    "--allowed-hosts",
+    help=f"Names by which callers may ask, beside this machine's own, with spaces between; else {VARIABLES[0]}.",
+)
+@click.option("--tls-certificate", type=click.Path(), help="PEM file; else TREGCAST_TLS_CERTIFICATE. With it, TLS.")
+@click.option("--tls-key", type=click.Path(), help="PEM file of its private key; else TREGCAST_TLS_KEY.")
 @tracking_uri_option
 def serve(
     pack: str,
@@ -36,9 +43,18 @@ def serve(
     admin_host: str,
     admin_port: int,
     workers: int,
+    allowed_hosts: str | None,
+    tls_certificate: str | None,
+    tls_key: str | None,
     tracking_uri: str | None,
 ) -> None:
     """Answer over HTTP from a verified pack."""
+    from service.early_end import end_at_once_when_told
+
+    end_at_once_when_told()
+    for name, said in zip(VARIABLES, (allowed_hosts, tls_certificate, tls_key), strict=True):
+        if said is not None:
+            os.environ[name] = said  # through the registry's client as well, which starts this command anew
     if pack.startswith("models:/"):  # a fresh process, so that nothing of MLflow stays in the server
         from commands.registry import pulled
 

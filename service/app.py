@@ -19,8 +19,8 @@ from features.problem import Rejected
 from service import log
 from service.boundary import Boundary
 from service.desk import Desk
-from service.json_response import PROBLEM_JSON, json_response
 from service.problem import ProblemDocument, Unanswered, method_not_allowed, not_found, other, rejected
+from service.problem_response import problem_response
 from service.routes import routes
 
 
@@ -53,7 +53,7 @@ def bounded_app(desk: Desk, routes: Sequence[BaseRoute], lifespan: Lifespan[Star
     """An application whose every answer is that of a route or a problem document."""
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(Boundary, metrics=desk.metrics, traces=desk.traces)],
+        middleware=[Middleware(Boundary, metrics=desk.metrics, traces=desk.traces, hosts=desk.hosts)],
         exception_handlers={Rejected: _on_rejected, Unanswered: _on_unanswered, HTTPException: _on_http},
         lifespan=lifespan,
     )
@@ -82,5 +82,4 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 
 def _respond(request: Request, document: ProblemDocument) -> Response:
-    content = document.to_json(request.state.request_id)
-    return json_response(content, status=document.status, media_type=PROBLEM_JSON, headers=document.headers)
+    return problem_response(document, request.state.request_id)

@@ -29,10 +29,13 @@ from service.audit.trail import open_trail
 from service.configuration import Configuration, read_configuration
 from service.desk import Desk
 from service.held_pack import HeldPack, Verified
+from service.idempotency.once import Once
+from service.idempotency.store import Store
 from service.rendered import Rendered, rendered
 from service.settings import HOST, PORT, Settings, Unusable
 from service.shadow import Shadow
 from service.start_checks import refuse_unusable
+from service.tls import CERTIFICATE
 from service.traces.traces import open_traces
 
 usage_stats.do_not_track.cache_clear()
@@ -90,16 +93,21 @@ def open_desk(
         traces = open_traces(known.traces, version=VERSION)
         trail = open_trail(known.audit, made_by=f"tregcast {VERSION}", known=head)
         shadow = None if known.shadow is None else Shadow(known.shadow)
-        return Desk(held, Access(known.access), trail, shadow, traces=traces)
+        once = Once(Store(known.idempotency), trail.digest(b"idempotency"))
+        return Desk(held, Access(known.access), trail, shadow, traces=traces, hosts=known.hosts, once=once)
     except Unusable as error:
         end(UNUSABLE, str(error))
 
 
 def _read(environment: Mapping[str, str]) -> Configuration:
     try:
-        return read_configuration(environment)
+        found = read_configuration(environment)
+        if found.tls is not None:
+            remedy = "give it --ssl-certfile and --ssl-keyfile, or start `tregcast serve`"
+            raise Unusable(f"{CERTIFICATE} has no effect under `bentoml serve`; {remedy}")
     except Unusable as error:
         end(UNUSABLE, str(error))
+    return found
 
 
 def open_pack(known: Settings, last: Verified | None = None) -> HeldPack[Rendered]:

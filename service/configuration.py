@@ -10,7 +10,10 @@ from typing import TypeVar
 
 from service.access.settings import AccessSettings, read_access_settings
 from service.audit.settings import AuditSettings, read_audit_settings
+from service.hosts import AllowedHosts, read_allowed_hosts
+from service.idempotency.settings import read_idempotency
 from service.settings import Settings, Unusable, read_reference_pattern, read_settings, read_shadow
+from service.tls import TlsSettings, read_tls
 from service.traces.settings import TraceSettings, read_trace_settings
 
 Part = TypeVar("Part")
@@ -26,6 +29,9 @@ class Configuration:
     traces: TraceSettings | None = None
     shadow: Path | None = None  # a challenger's pack
     reference_pattern: re.Pattern[str] | None = None  # what callers' references must look like
+    hosts: AllowedHosts = field(default_factory=AllowedHosts)
+    idempotency: Path | None = None  # where answers are kept for requests that are sent again
+    tls: TlsSettings | None = None
 
 
 def read_configuration(environment: Mapping[str, str], serving: Settings | None = None) -> Configuration:
@@ -57,9 +63,12 @@ def read_configuration(environment: Mapping[str, str], serving: Settings | None 
         audit = _read(read_audit_settings, environment, wrong)
     traces = _read(read_trace_settings, environment, wrong)
     pattern = _read(read_reference_pattern, environment, wrong)
-    if wrong or serving is None or access is None:
+    hosts = _read(read_allowed_hosts, environment, wrong)
+    idempotency = _read(lambda said: read_idempotency(said, audit), environment, wrong)
+    tls = _read(read_tls, environment, wrong)
+    if wrong or serving is None or access is None or hosts is None:
         raise Unusable("\n".join(wrong))
-    return Configuration(serving, access, audit, traces, shadow, pattern)
+    return Configuration(serving, access, audit, traces, shadow, pattern, hosts, idempotency, tls)
 
 
 def _read(

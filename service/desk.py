@@ -20,6 +20,9 @@ from service.audit.record import Entry, Outcome
 from service.audit.store import AuditUnavailable
 from service.audit.trail import Trail
 from service.held_pack import HeldPack
+from service.hosts import AllowedHosts
+from service.idempotency.once import Once
+from service.idempotency.store import Store
 from service.metrics.codes import ENDPOINTS
 from service.metrics.metrics import Metrics
 from service.metrics.serving_state import ServingState
@@ -57,6 +60,8 @@ class Desk:
     shadow: Shadow | None = None
     metrics: Metrics = field(default_factory=Metrics)
     traces: Traces = field(default_factory=NoTraces)
+    hosts: AllowedHosts = field(default_factory=AllowedHosts)
+    once: Once = field(default_factory=lambda: Once(Store(None)))
 
     def __post_init__(self) -> None:
         self.metrics.watch(ServingState(self.held, self.trail, self.shadow, self.readiness))
@@ -130,6 +135,7 @@ class Desk:
 
     def close(self) -> None:
         """Let go of stores and threads; what waits is recorded first."""
+        self.once.close()
         self.trail.close()
         self.access.close()
         self.traces.close()

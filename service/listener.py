@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from ipaddress import ip_address
 
 BACKLOG = 2048  # connections that wait to be accepted
 
@@ -46,8 +47,9 @@ def address_of(listener: socket.socket) -> str:
 class Announcement:
     """Says on stdout where the service answers, and whether anybody can be answered, when that changes."""
 
-    def __init__(self, listener: socket.socket, admin: Sequence[socket.socket]) -> None:
-        self._listener, self._admin = listener, admin
+    def __init__(self, listener: socket.socket, admin: Sequence[socket.socket], *, has_certificate: bool) -> None:
+        self._place = _url(listener, has_certificate)
+        self._admin = [_url(each, has_certificate and speaks_tls(each, is_admin=True)) for each in admin]
         self._said: str | None = None
 
     def say(self, why: str) -> None:
@@ -55,8 +57,16 @@ class Announcement:
         if why == self._said:
             return
         if self._said is None:
-            places = " ".join(f"http://{address_of(each)}" for each in self._admin)
-            print(f"Tregcast's pages are on {places}")
+            print(f"Tregcast's pages are on {' '.join(self._admin)}")
         self._said = why
-        place = f"http://{address_of(self._listener)}"
-        print(f"Tregcast is not ready on {place}: {why}" if why else f"Tregcast is ready on {place}", flush=True)
+        said = f"not ready on {self._place}: {why}" if why else f"ready on {self._place}"
+        print(f"Tregcast is {said}", flush=True)
+
+
+def speaks_tls(listener: socket.socket, *, is_admin: bool) -> bool:
+    """Whether TLS is spoken at an address, where there is a certificate; not at an admin port on loopback."""
+    return not (is_admin and ip_address(listener.getsockname()[0]).is_loopback)
+
+
+def _url(listener: socket.socket, is_tls: bool) -> str:
+    return f"{'https' if is_tls else 'http'}://{address_of(listener)}"

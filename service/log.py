@@ -1,6 +1,7 @@
 """What the service writes: one line of JSON an event, on stderr, of these fields and no others.
 
-Nothing that a caller sent is among them: no path as sent, no query, header, body or value, and no text of an
+Nothing that a caller sent is among them but the ids of its request and trace, and these only where they have the
+shape of ids that machines make (`service.request_ids`): no path as sent, no query, body or value, and no text of an
 exception, which may quote one. Other libraries' events keep their place in the code and lose their words.
 """
 
@@ -15,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 FIELDS = (
-    *("method", "route", "status", "duration_ms", "request_id", "caller", "outcome"),
+    *("method", "route", "status", "duration_ms", "request_id", "trace_id", "caller", "outcome", "repeated"),
     *("pack", "problem", "exception", "where", "worker", "exit", "pause_s", "known", "found"),
 )
 Field = str | int | float

@@ -134,6 +134,87 @@ def not_http() -> ProblemDocument:
     return ProblemDocument("not_http", 400, "Not an HTTP request", "Nothing was read.", (problem,), CLOSE)
 
 
+def incomplete(part: str) -> ProblemDocument:
+    """A head or a body whose end never came: its sender said that it sends no more."""
+    rule = "ended before it was complete"
+    problem = Problem("incomplete", part, None, rule, "send all of it, and as many bytes as content-length says")
+    detail = f"The {part} {rule}; nothing was computed."
+    return ProblemDocument("incomplete", 400, "The request is incomplete", detail, (problem,), CLOSE)
+
+
+def missing_host() -> ProblemDocument:
+    """A request that does not say which host it asks."""
+    remedy = "send the header Host, once, with the name of this service"
+    problem = Problem("missing_host", "host", None, "is missing or empty", remedy)
+    detail = "Every request says which host it asks."
+    return ProblemDocument("missing_host", 400, "No host", detail, (problem,), CLOSE)
+
+
+def host_not_allowed() -> ProblemDocument:
+    """A host that this service is not: a name that somebody else pointed here, or one that the settings lack."""
+    rule = "is not a host that this service answers for"
+    remedy = "ask by a name of this service, or let whoever runs it add this one to TREGCAST_ALLOWED_HOSTS"
+    problem = Problem("host_not_allowed", "host", None, rule, remedy)
+    detail = "This service answers for its own names only."
+    return ProblemDocument("host_not_allowed", 400, "Host not allowed", detail, (problem,), CLOSE)
+
+
+def bad_target() -> ProblemDocument:
+    """A request target in absolute form that is another service's."""
+    rule = "is not an address of this service, or not that of the header Host"
+    problem = Problem("bad_target", "target", None, rule, "send the path alone; this is no proxy")
+    detail = "The target of the request is not this service."
+    return ProblemDocument("bad_target", 400, "Not an address of this service", detail, (problem,), CLOSE)
+
+
+def repeated_header(name: str) -> ProblemDocument:
+    """A header of which there may be one, twice."""
+    problem = Problem("repeated_header", name, None, "is there more than once", "send it once")
+    detail = "Of this header there may be one; which of two was meant is not guessed."
+    return ProblemDocument("repeated_header", 400, "A header is repeated", detail, (problem,), CLOSE)
+
+
+def unsupported_transfer_encoding() -> ProblemDocument:
+    """A body in a transfer coding other than chunked."""
+    rule, remedy = "is not chunked", "send transfer-encoding: chunked, or content-length"
+    problem = Problem("unsupported_transfer_encoding", "transfer-encoding", None, rule, remedy)
+    title, detail = "Unsupported transfer encoding", "The body was not read."
+    return ProblemDocument("unsupported_transfer_encoding", 501, title, detail, (problem,), CLOSE)
+
+
+def unsupported_expectation() -> ProblemDocument:
+    """An expectation other than that of being told to go on."""
+    rule, remedy = "is not 100-continue", "send expect: 100-continue, or leave it out"
+    problem = Problem("unsupported_expectation", "expect", None, rule, remedy)
+    detail = "The body was not read."
+    return ProblemDocument("unsupported_expectation", 417, "Unsupported expectation", detail, (problem,), CLOSE)
+
+
+def bad_idempotency_key(most: int) -> ProblemDocument:
+    """A key that could not be kept apart from others, or is none."""
+    rule = f"is not 1 to {most} printable ASCII characters"
+    problem = Problem("bad_idempotency_key", "idempotency-key", None, rule, "send a new UUID with each new request")
+    detail = "Nothing was computed."
+    return ProblemDocument("bad_idempotency_key", 400, "The idempotency key is not valid", detail, (problem,))
+
+
+def idempotency_key_in_use(seconds: int) -> ProblemDocument:
+    """The same request is still being answered."""
+    rule, remedy = "belongs to a request that is still being answered", f"send the same again in {seconds} s"
+    problem = Problem("idempotency_key_in_use", "idempotency-key", None, rule, remedy)
+    title, headers = "The request is being answered", {"Retry-After": str(seconds)}
+    detail = "Sent again a moment later, it gets the answer."
+    return ProblemDocument("idempotency_key_in_use", 409, title, detail, (problem,), headers)
+
+
+def idempotency_key_reused() -> ProblemDocument:
+    """A key that was sent with another request."""
+    rule, remedy = "was sent with another request before", "send a new key with each new request"
+    problem = Problem("idempotency_key_reused", "idempotency-key", None, rule, remedy)
+    detail = "This key belongs to another path, query or body; nothing was computed."
+    return ProblemDocument("idempotency_key_reused", 422, "The idempotency key is in use", detail, (problem,))
+
+
 def not_found(elsewhere: str | None = None) -> ProblemDocument:
     """A path that the service does not have; ``elsewhere`` says where what was meant is, if that is known."""
     remedy = "GET /openapi.json lists them" + (f"; {elsewhere}" if elsewhere else "")

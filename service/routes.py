@@ -12,6 +12,8 @@ from starlette.routing import Route
 
 from features.problem import Rejected
 from features.today import latest_date
+from model.answer import Explain
+from service.access.caller import Caller
 from service.access.scope import Scope
 from service.answering import Replies, rejection, reply_to_batch, reply_to_record, reply_to_whatif
 from service.body import MOST_BATCH_BYTES, MOST_BYTES, check_head, media_type_of, read_body
@@ -20,7 +22,7 @@ from service.documents import client_document, vocabulary_document
 from service.explain import read_explain
 from service.held_pack import HeldPack
 from service.json_response import JSON, NDJSON, SCHEMA_JSON, json_bytes, json_response
-from service.problem import Unanswered, no_report, not_found, not_ready, unrecorded
+from service.problem import Unanswered, no_report, not_found, not_ready
 from service.rendered import Rendered
 from service.schema import record_schema
 from service.stream import RecordStream
@@ -80,6 +82,9 @@ def _answered(desk: Desk, scope: Scope, most_bytes: int, replies: Replies, *othe
         explain = read_explain(request.scope["query_string"])
         with desk.traces.part(request.scope, "read"):
             body = await read_body(request, most_bytes, *others)
+        return await desk.once.answer(request, caller, body, lambda: reply_to(request, caller, body, explain))
+
+    async def reply_to(request: Request, caller: Caller, body: bytes, explain: Explain) -> Response:
         predictor = desk.held.current.pack.predictor
         try:
             with desk.traces.part(request.scope, "predict"):

@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from service.access.settings import refuse_open
 from service.bento import UNUSABLE, end
 from service.configuration import read_configuration
+from service.early_end import BEFORE_THE_END
+from service.hosts import with_host
 from service.listener import bound
 from service.settings import HOST, Settings, Unusable
 from service.start_checks import refuse_unusable
+from service.tls import Tls
 from service.worker import CANNOT_LISTEN, answer
 from service.workers import Workers
 
@@ -48,16 +53,23 @@ def serve(
         refuse_open(host, configuration.access)
         refuse_open(admin_host, configuration.access)
         refuse_unusable(configuration)
+        configuration = replace(configuration, hosts=with_host(configuration.hosts, (host, admin_host)))
+        tls = None if configuration.tls is None else Tls(configuration.tls)
     except Unusable as error:
         end(UNUSABLE, str(error))
     with ExitStack() as bound_ones:
+        if configuration.idempotency is None:
+            folder = TemporaryDirectory(prefix="tregcast-")
+            bound_ones.callback(folder.cleanup)
+            BEFORE_THE_END.append(folder.cleanup)
+            configuration = replace(configuration, idempotency=Path(folder.name) / "idempotency")
         listener = bound_ones.enter_context(_bound(host, port))
         ports = [admin_port + number if admin_port else 0 for number in range(workers)]
         admin = [bound_ones.enter_context(_bound(admin_host, each)) for each in ports]
         if workers == 1:
-            answer(configuration, listener, admin[0])
+            answer(configuration, listener, admin[0], tls=tls)
         else:
-            Workers(configuration, listener, admin).run()
+            Workers(configuration, listener, admin, tls).run()
 
 
 def _bound(host: str, port: int) -> socket.socket:

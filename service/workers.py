@@ -23,6 +23,7 @@ from service.configuration import Configuration
 from service.held_pack import Verified
 from service.listener import Announcement
 from service.parent import Parent, State
+from service.tls import Tls
 from service.worker import CANNOT_LISTEN, SECONDS_TO_FINISH, answer
 from service.worker_process import SIGNALS, WorkerProcess, started
 
@@ -55,15 +56,21 @@ class Workers:
         configuration: of the service.
         listener: bound to the service's address; all workers accept from it.
         admin: bound to the admin ports, one a worker.
+        tls: where the service speaks it.
     """
 
     def __init__(
-        self, configuration: Configuration, listener: socket.socket, admin: Sequence[socket.socket]
+        self,
+        configuration: Configuration,
+        listener: socket.socket,
+        admin: Sequence[socket.socket],
+        tls: Tls | None = None,
     ) -> None:
         self._configuration = configuration
+        self._tls = tls
         self._listener = listener
         self._places = [_Place(number, each) for number, each in enumerate(admin, 1)]
-        self._announcement = Announcement(listener, admin)
+        self._announcement = Announcement(listener, admin, has_certificate=tls is not None)
         self._head = KnownHead()  # shared by all workers, also those that take another's place
         self._selector = selectors.DefaultSelector()
         self._told: list[int] = []  # signals
@@ -165,7 +172,7 @@ class Workers:
         lines = [worker.line for worker in self._running()]
 
         def work(parent: Parent) -> None:
-            answer(self._configuration, self._listener, place.admin, parent, last, self._head)
+            answer(self._configuration, self._listener, place.admin, parent, last, self._head, self._tls)
 
         place.worker = started(work, [*others, *lines])
         self._selector.register(place.worker.line, selectors.EVENT_READ, place.worker.hear)

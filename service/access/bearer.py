@@ -5,12 +5,15 @@ Imports PyJWT and cryptography, which only this needs: import this module where 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import jwt
 
+from features.problem import Rejected
+from features.strict_json import loads
 from service.access.caller import Caller
 from service.access.issuer_keys import IssuerKeys
 from service.access.replay import Full, Replays
@@ -63,7 +66,7 @@ class Bearer:
     def _verified(self, token: str) -> Mapping[str, object]:
         """The claims of a token with a right signature, issuer and audience. Times are not looked at yet."""
         try:
-            key = self._key(jwt.get_unverified_header(token))
+            key = self._key(_strict_header(token))
             claims: Mapping[str, object] = jwt.decode(
                 token,
                 key,
@@ -72,7 +75,7 @@ class Bearer:
                 audience=self.audiences,
                 options={"require": list(REQUIRED), "verify_exp": False, "verify_nbf": False, "verify_iat": False},
             )
-        except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+        except (jwt.PyJWTError, Rejected, ValueError, TypeError, RecursionError):
             raise Unanswered(unauthenticated()) from None
         return claims
 
@@ -87,6 +90,29 @@ class Bearer:
         if key is None or key.algorithm_name != algorithm:
             raise Unanswered(unauthenticated())
         return key
+
+
+def _strict_header(token: str) -> Mapping[str, object]:
+    """The header of a token of which header and claims are strict JSON.
+
+    Of two members of one name, the issuer's gateway and we might each believe another.
+
+    Raises:
+        Rejected: a member stands twice, or it is no JSON.
+        ValueError: it is not of three segments.
+        TypeError: a segment is no object.
+
+    >>> _strict_header("e30.e30.x")
+    {}
+    >>> _strict_header("eyJraWQiOiJhIiwia2lkIjoiYiJ9.e30.x")  # {"kid":"a","kid":"b"}
+    Traceback (most recent call last):
+    features.problem.Rejected: rejected: 1 duplicate_key
+    """
+    header, claims, _ = token.split(".")
+    found, said = (loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))) for part in (header, claims))
+    if not (isinstance(found, dict) and isinstance(said, dict)):
+        raise TypeError("a segment is no object")
+    return found
 
 
 def _is_in_time(claims: Mapping[str, object], now: float) -> bool:

@@ -28,6 +28,15 @@ ODD_HEADERS = (
     ("non-ASCII name", b"x\xff: 1\r\n"),
     ("bare CR", b"x-a: 1\rx-b: 2\r\n"),
     ("a header without end", b"x-a: " + b"a" * 40_000 + b"\r\n"),
+    ("a second host", b"host: localhost\r\n"),
+    ("another host", b"host: " + CANARY.encode() + b".example\r\n"),
+    ("a second content type", b"content-type: application/json\r\n"),
+    ("two codings of the content", b"content-encoding: identity\r\ncontent-encoding: gzip\r\n"),
+    ("an expectation", b"expect: " + CANARY.encode() + b"\r\n"),
+    ("two expectations", b"expect: 100-continue\r\nexpect: 100-continue\r\n"),
+    ("an idempotency key too long", b"idempotency-key: " + b"a" * 256 + b"\r\n"),
+    ("an idempotency key that is none", b"idempotency-key: \xff\r\n"),
+    ("two idempotency keys", b"idempotency-key: a\r\nidempotency-key: a\r\n"),
     ("4,000 headers", b"".join(b"x-%d: 1\r\n" % at for at in range(4000))),
 )
 ODD_LENGTHS = (
@@ -35,6 +44,9 @@ ODD_LENGTHS = (
     *(("past int64", b"9223372036854775808"), ("spaces", b"1 2"), ("empty", b""), ("short", b"5"), ("zero", b"0")),
 )
 ODD_TRANSFERS = (
+    ("gzip, chunked", b"transfer-encoding: gzip, chunked\r\n"),
+    ("identity", b"transfer-encoding: identity\r\n"),
+    ("gzip and chunked", b"transfer-encoding: gzip\r\n" + CHUNKED),
     ("unknown", b"transfer-encoding: x" + CANARY.encode() + b"\r\n"),
     ("xchunked", b"transfer-encoding: xchunked\r\n"),
     ("chunked twice", CHUNKED + CHUNKED),
@@ -54,6 +66,7 @@ ODD_PATHS = (
     *("/v1/predict%00", "/v1%2fpredict", "/v1/predict%2f", "/%2e%2e/%2e%2e/etc/passwd", "/../../etc/passwd"),
     *("/v1/%70redict%0d%0ax-a:1", "/v1/predict%", "/v1/predict%zz", "/v1/predict%c0%af", "/v1/predict%ff"),
     *("/v1/predict\\", "/v1/pre\tdict", f"/{CANARY}/{CANARY_NUMBER}", "/v1/predict\0", "*", "v1/predict", ""),
+    *("https://localhost/v1/predict", "http://x/v1/predict", f"http://{CANARY}@localhost/v1/predict"),
     *("http://", "http:///v1", "http://x:99999/v1", f"http://x/{CANARY}", "https://[::1/v1", "x" * 40_000, "/é"),
     *("/v1/predict#x/..", "/metrics", "/predict", "/healthz", "/docs.json", "/docs/oauth2-redirect", "/static/x"),
     *("/v1/models", "/invocations", "/.git/config", "/v1/predict/batch/1", "/v1/audit", "/admin"),
@@ -128,7 +141,7 @@ def _transfers(body: bytes) -> Iterator[tuple[str, bytes, bytes]]:
 
 def _chunks(body: bytes) -> tuple[tuple[str, bytes, bytes], ...]:
     """The same, of chunks that are none, and of a second request behind the body."""
-    inner = b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n"
+    inner = b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n"
     return (
         ("chunk of no size", CHUNKED, b"\r\n" + body + b"\r\n0\r\n\r\n"),
         ("chunk of negative size", CHUNKED, b"-1\r\n" + body + b"\r\n0\r\n\r\n"),
@@ -156,7 +169,7 @@ def _no_requests(body: bytes) -> Iterator[Named]:
         ("SSH", b"SSH-2.0-OpenSSH_9.6\r\n\r\n"),
         ("SMTP", b"EHLO x\r\nMAIL FROM:<a@b>\r\n\r\n"),
         ("redis", b"*1\r\n$4\r\nPING\r\n\r\n"),
-        ("spaces in the line", b"POST  /v1/predict   HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"),
-        ("no version", b"POST /v1/predict\r\nhost: x\r\n\r\n"),
-        ("lower http", b"POST /v1/predict http/1.1\r\nhost: x\r\n\r\n"),
+        ("spaces in the line", b"POST  /v1/predict   HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"),
+        ("no version", b"POST /v1/predict\r\nhost: localhost\r\n\r\n"),
+        ("lower http", b"POST /v1/predict http/1.1\r\nhost: localhost\r\n\r\n"),
     )

@@ -21,4 +21,4 @@ def raw(
     told = f"content-length: {len(body)}\r\n".encode() if length is None else length
     line = f"{method} {path} HTTP/{version}\r\n".encode("utf-8", "surrogateescape")
     kind = b"content-type: " + content_type + b"\r\n" if content_type else b""
-    return line + b"host: x\r\nconnection: close\r\n" + kind + told + more + b"\r\n" + body
+    return line + b"host: localhost\r\nconnection: close\r\n" + kind + told + more + b"\r\n" + body

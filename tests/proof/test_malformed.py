@@ -49,7 +49,7 @@ class Watch:
             self.statuses[response.status] += 1
             if response.status == 200 and only_rejections(response):
                 continue
-            if not 400 <= response.status < 500:
+            if not 400 <= response.status < 500 and response.status != 501:  # a transfer coding that is not done
                 self.wrong.append(f"{name}: {response.status} {response.body[:200]!r}")
             elif response.body:
                 self._problem(name, response)

@@ -21,7 +21,7 @@ from tests.servers import resident_kib
 
 IDLE = 1000  # connections
 TIMES = 6  # answers of 2.5 MB: more than the buffers of the network hold
-HEAD = b"POST /v1/predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+HEAD = b"POST /v1/predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
 
 
 @contextmanager

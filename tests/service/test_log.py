@@ -61,10 +61,10 @@ def send_canaries(client: httpx.Client, record: dict[str, Any]) -> list[int]:
         client.get(f"/?{TEXT}", headers={"host": TEXT, "cookie": TEXT}),
     ]
     for raw in (
-        f"{TEXT} /{NUMBER} HTTP/1.1\r\nHost: x\r\n\r\n",
+        f"{TEXT} /{NUMBER} HTTP/1.1\r\nHost: localhost\r\n\r\n",
         f"POST /v1/predict HTTP/1.1\r\nHost: {TEXT}\r\nContent-Length: {TEXT}\r\n\r\n{NUMBER}",
-        "POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n"
-        + TEXT,
+        "POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        "Content-Length: 900\r\n\r\n" + TEXT,
         f"\x16\x03\x01{TEXT}{NUMBER}\r\n\r\n",
     ):
         with socket.create_connection((client.base_url.host, client.base_url.port or 80), 5) as connection:
@@ -77,7 +77,7 @@ def send_canaries(client: httpx.Client, record: dict[str, Any]) -> list[int]:
 
 def test_nothing_that_was_sent_is_written(client: httpx.Client, server: Any, record: dict[str, Any]) -> None:
     statuses = send_canaries(client, record)
-    assert statuses == [200, 200, 422, 200, 422, 422, 200, 422, 422, 400, 422, 400, 413, 415, 404, 404, 405, 404]
+    assert statuses == [200, 200, 422, 200, 422, 422, 200, 422, 422, 400, 422, 400, 413, 415, 404, 404, 405, 400]
     written = server.written_until(client.get("/v1/schema").headers["x-request-id"])
     assert written.count('"event":"request"') >= len(statuses)
     for canary in (TEXT, str(NUMBER), str(MEASURED), "987654", "43.21"):
@@ -127,7 +127,7 @@ async def fail_late(scope: Any, receive: Any, send: Any) -> None:
 def ask(app: Any, path: str) -> httpx.Response:
     async def get() -> httpx.Response:
         transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return await client.get(path)
 
     return asyncio.run(get())

@@ -178,7 +178,8 @@ def test_a_large_body_takes_no_memory(client: httpx.Client, server: Any, announc
 
 def test_a_length_is_refused_before_the_body_comes(client: httpx.Client) -> None:
     head = (
-        b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 262145\r\n\r\n"
+        b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 262145\r\n\r\n"
     )
     with socket.create_connection((client.base_url.host, client.base_url.port or 80), 5) as connection:
         connection.sendall(head)
