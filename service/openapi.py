@@ -200,8 +200,8 @@ def _ref(name: str) -> Json:
 
 _SECURITY: list[Json] = [{}, {"bearer": []}]  # nobody is asked where TREGCAST_AUTH is off, on this machine alone
 _SENT_AGAIN = (
-    "With the header Idempotency-Key (a new UUID for each new request), the same request sent again within a day gets "
-    "the same answer and no second audit record; another request with that key is refused (422)."
+    "With the header Idempotency-Key (a new UUID for each new request), the same request sent again within a day "
+    "gets the same answer and no second audit record; another request with that key is refused (422)."
 )
 _HEADERS: Json = {
     "x-request-id": {
