@@ -23,6 +23,7 @@ from service.json_response import JSON, NDJSON, PROBLEM_JSON, SCHEMA_JSON
 from service.problem import (
     ProblemDocument,
     forbidden,
+    idempotency_key_in_use,
     internal_error,
     no_report,
     too_large,
@@ -133,7 +134,7 @@ def _predict(examples: Examples) -> Json:
         "operationId": "predict",
         "summary": "Predict the progression rate of one patient",
         "description": "Nothing of the record is logged. With the audit trail on, the answer is recorded "
-        "before it leaves, and of the record a keyed digest.",
+        f"before it leaves, and of the record a keyed digest. {_SENT_AGAIN}",
         "parameters": [_EXPLAIN],
         "requestBody": {
             "required": True,
@@ -182,6 +183,7 @@ def _post(name: str, summary: str, sent: tuple[str, Json], answer: str, refusals
     return {
         "operationId": name,
         "summary": summary,
+        "description": _SENT_AGAIN,
         "parameters": [_EXPLAIN],
         "requestBody": {"required": True, "content": content},
         "responses": {"200": {"description": summary, "headers": _HEADERS, "content": told}, **refusals},
@@ -195,6 +197,7 @@ def _refusals(examples: Examples, scope: str, most_bytes: int, *media_types: str
         unauthenticated(),
         forbidden(scope),
         too_slow("body", SECONDS_TO_SEND),
+        idempotency_key_in_use(1),
         too_large(most_bytes),
         unsupported_media_type(*media_types),
         examples.rejection,
@@ -235,8 +238,15 @@ _BEARER: Json = {
     "description": "A key of this service, or a token of the hospital's issuer",
 }
 _SECURITY: list[Json] = [{}, {"bearer": []}]  # nobody is asked where TREGCAST_AUTH is off, on this machine alone
+_SENT_AGAIN = (
+    "With the header Idempotency-Key (a new UUID for each new request), the same request sent again within a day "
+    "gets the same answer and no second audit record; another request with that key is refused (422)."
+)
 _HEADERS: Json = {
-    "x-request-id": {"description": "The id of this request, as in the log", "schema": {"type": "string"}},
+    "x-request-id": {
+        "description": "The id of this request, as in the log: the caller's, where it sent one, or the service's",
+        "schema": {"type": "string"},
+    },
     "cache-control": {"description": "Always no-store", "schema": {"const": "no-store"}},
 }
 _EXPLAIN: Json = {

@@ -18,6 +18,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from starlette.types import Scope
 
 from service import log
+from service.request_ids import traceparent_of
 
 SECONDS_TO_SEND = 5.0  # a batch, with all tries
 SECONDS_TO_CLOSE = 2.0
@@ -79,10 +80,8 @@ class OtlpTraces:
 
     def _context_of_caller(self, scope: Scope) -> Context:
         """What ``traceparent`` says, if there is one; ``tracestate`` is free text of the caller and is left out."""
-        found = [value for name, value in scope["headers"] if name == b"traceparent"]
-        if len(found) != 1:
-            return Context()
-        return self._propagator.extract({"traceparent": found[0].decode("latin-1")}, Context())
+        found = traceparent_of(scope["headers"])
+        return Context() if found is None else self._propagator.extract({"traceparent": found}, Context())
 
 
 class _Exporter(SpanExporter):

@@ -203,6 +203,21 @@ def test_a_file_that_others_may_read_is_refused(launcher: Any, pack_folder: Path
     assert "others may read or write it" in output.read_text("utf-8")
 
 
+def test_one_that_is_still_being_answered_is_told_when_to_come_back(
+    service: Running, place: Path, record: dict[str, Any]
+) -> None:
+    """Another process claims the key, as a worker does, and does not answer."""
+    caller, key = Caller(service, place), str(uuid.uuid4())
+    assert caller.ask("/v1/predict", record, key).status_code == 200
+    with sqlite3.connect(place / "audit.db.idempotency") as connection:
+        last = "SELECT name FROM answers ORDER BY began DESC LIMIT 1"
+        connection.execute(f"UPDATE answers SET claim = x'00', sealed = NULL WHERE name = ({last})")
+    connection.close()
+    response = caller.ask("/v1/predict", record, key)
+    assert (response.status_code, response.json()["type"]) == (409, "urn:tregcast:problem:idempotency_key_in_use")
+    assert response.headers["retry-after"] == "1"
+
+
 def names(key: bytes = b"k", asked: bytes = b"body", caller: str = "key:1") -> Names:
     return names_of(b"salt", caller, key, asked)
 

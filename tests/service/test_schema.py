@@ -201,7 +201,14 @@ def test_openapi_problem_examples_are_true(client: httpx.Client, pack: Pack) -> 
     assert accepted(record)
     document = client.get("/openapi.json").json()
     responses = document["paths"]["/v1/predict"]["post"]["responses"]
-    tried_elsewhere = {"401", "403", "408", "429", "503"}  # tests/service/access, test_bounds.py, test_desk.py
+    tried_elsewhere = {
+        "401",
+        "403",
+        "408",
+        "409",
+        "429",
+        "503",
+    }  # access/, test_bounds, test_desk, ...
     assert set(responses) == {"200", "500", *sent, *tried_elsewhere}
     for status in tried_elsewhere:
         (example,) = responses[status]["content"]["application/problem+json"]["examples"].values()

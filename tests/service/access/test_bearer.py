@@ -209,6 +209,28 @@ def test_bottomless_and_odd_json(bearer: Access, issuer: Issuer, segment: str) -
         assert refused(bearer, f"{texts}.{b64(es384(issuer.ec, texts.encode()))}") == 401
 
 
+@pytest.mark.parametrize(
+    ("head", "claims"),
+    [
+        ('{"alg": "none", "alg": "ES384", "kid": "e"}', "{}"),
+        ('{"alg": "ES384", "alg": "ES384", "kid": "e"}', "{}"),
+        ('{"alg": "ES384", "kid": "r", "kid": "e"}', "{}"),
+        ('{"alg": "ES384", "kid": "e", "typ": {"a": 1, "a": 2}}', "{}"),
+        ('{"alg": "ES384", "kid": "e"}', '{"sub": "someone-else"}'),
+        ('{"alg": "ES384", "kid": "e"}', '{"exp": 1}'),
+        ('{"alg": "ES384", "kid": "e"}', '{"scope": "tregcast.admin"}'),
+        ('{"alg": "ES384", "kid": "e"}', '{"more": {"a": 1, "a": 1}}'),
+        ('{"alg": "ES384", "kid": "e"}', '{"more": NaN}'),
+    ],
+)
+def test_members_that_stand_twice(bearer: Access, issuer: Issuer, head: str, claims: str) -> None:
+    """The last would be believed here, the first by another; rightly signed all the same."""
+    good = json.dumps(issuer.claims())
+    both = good if claims == "{}" else claims[:-1] + ", " + good[1:]
+    text = f"{b64(head.encode())}.{b64(both.encode())}"
+    assert refused(bearer, f"{text}.{b64(es384(issuer.ec, text.encode()))}") == 401
+
+
 def test_an_empty_or_zero_signature(bearer: Access, issuer: Issuer) -> None:
     text, _, _ = issuer.token().rpartition(".")
     for signature in ("", b64(bytes(96)), b64(bytes(95)), b64(bytes(97)), b64(b"\xff" * 96)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 from service.access.access import Access
 from service.access.replay import Full, Replays
-from tests.service.access.conftest import NOW, Issuer, document, header
+from service.problem import Unanswered
+from tests.service.access.conftest import NOW, Issuer, document, header, refused
 
 
 @given(
@@ -42,6 +44,28 @@ def test_what_has_expired_makes_room() -> None:
         replays.is_first("i", "d", until=100, now=99)
     assert replays.is_first("i", "d", until=300, now=120)
     assert len(replays) == 1
+
+
+@pytest.mark.parametrize("jump", [0.0, 30.0, 3600.0, 366 * 86_400.0])
+@pytest.mark.parametrize("back", [0.0, 299.0])
+def test_a_clock_that_goes_forward_and_back_admits_no_token_twice(
+    bearer: Access, issuer: Issuer, jump: float, back: float
+) -> None:
+    token = issuer.token()
+    assert bearer.admit(header(token), "predict", NOW + 10).kind == "bearer"
+    with suppress(Unanswered):
+        bearer.admit(header(issuer.token(iat=int(NOW + jump), exp=int(NOW + jump) + 300)), "predict", NOW + jump)
+    assert refused(bearer, token, now=NOW + 10 - min(back, 60)) == 401
+    assert refused(bearer, token, now=NOW + 20) == 401
+
+
+def test_after_such_a_jump_new_tokens_are_admitted_within_minutes(bearer: Access, issuer: Issuer) -> None:
+    bearer.admit(header(issuer.token()), "predict", NOW)
+    far = NOW + 366 * 86_400
+    assert bearer.admit(header(issuer.token(iat=int(far), exp=int(far) + 300)), "predict", far).kind == "bearer"
+    later = NOW + 480
+    fresh = issuer.token(iat=int(later), exp=int(later) + 300)
+    assert bearer.admit(header(fresh), "predict", later).kind == "bearer"
 
 
 def test_a_full_memory_refuses_rather_than_forgets(bearer: Access, issuer: Issuer) -> None:
