@@ -2,10 +2,10 @@
 
     python benchmarks/http_batch.py PACK COHORT [--rounds 3]
 
-PACK is a folder with a pack; COHORT a cohort file (`tregcast cohort simulate --patients 600 --out cohort.parquet`), of
-which 1,000 visits with their histories are the records, each with the markers that it has. The real server, one
-worker, without and with a durable audit trail in SQLite. Medians of the rounds; the ratio is to a thousand times one
-record on a kept connection, all different, in the same run.
+PACK is a folder with a pack; COHORT a Parquet file (`tregcast cohort simulate --patients 600 --out c.parquet`),
+of which 1,000 visits with their histories are the records, each with the markers that it has. The real server, one
+worker, without and with a durable audit trail in SQLite. Medians of the rounds; the ratio is to a thousand times
+one record on a kept connection, all different, in the same run.
 """
 
 from __future__ import annotations
@@ -28,15 +28,13 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-
-from training.files import read_table
+import pandas as pd
 
 from features.compose import compose
 from features.table import patients
 from features.today import latest_date
 
+ROOT = Path(__file__).parents[1]
 COUNT = 1000
 EXPLAIN = ("all", "top5", "none")
 Json = dict[str, object]
@@ -44,7 +42,7 @@ Json = dict[str, object]
 
 def records_of(cohort: Path) -> list[Json]:
     """A thousand visits of the cohort, each with the history that its patient had then."""
-    rows = read_table(cohort).to_dict("records")
+    rows = pd.read_parquet(cohort).to_dict("records")
     today = latest_date(datetime.now(UTC))
     found = [
         compose(patient.record.until(visit))
