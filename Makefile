@@ -7,7 +7,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := True
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo proact test fast lint bench bench-batch bento sbom serve mlflow-ui lock clean
+.PHONY: help setup demo proact test fast lint bench bench-batch api-release bento sbom serve mlflow-ui lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench: $(READY) ## the service beside a bare frame and BentoML's own endpoint, f
 
 bench-batch: $(READY) ## scoring a file beside reading it and the raw booster call: make bench-batch PACK=folder
 	@$(BIN)/python benchmarks/batch.py $(PACK)
+
+api-release: $(READY) ## keep what the API is now: from then on a test fails where a change breaks its callers
+	@$(BIN)/python tools/api_changes.py release $(PACK) docs/openapi-released.json
 
 serve: $(READY) ## serve the champion on 127.0.0.1:3000, with a page of the API on 127.0.0.1:3001
 	@$(BIN)/tregcast serve

@@ -16,6 +16,7 @@ from service.answer_schema import (
 from service.batch import MOST_RECORDS, MOST_ROWS
 from service.body import MOST_BATCH_BYTES, MOST_BYTES, SECONDS_TO_SEND
 from service.components import Components
+from service.deprecation import DEPRECATED
 from service.document_schema import ALIVE, FREE, HTML, JSON_SCHEMA, MODEL, READY, VOCABULARY
 from service.example import Examples
 from service.explain import CHOICES, DEFAULT, NOTICE, PARAMETER
@@ -54,7 +55,7 @@ def openapi_document(pack: Pack, examples: Examples) -> Json:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "paths": _paths(examples),
+        "paths": _deprecated(_paths(examples)),
         "components": {"schemas": _schemas(), "securitySchemes": {"bearer": _BEARER}},
     }
 
@@ -81,6 +82,16 @@ def _paths(examples: Examples) -> Json:
         "/livez": {"get": _get("livez", alive, "Alive")},
         "/readyz": {"get": _get("readyz", ready, "Ready", unrecorded())},
     }
+
+
+def _deprecated(paths: Json) -> Json:
+    """The same, where what is deprecated says so."""
+    for path in DEPRECATED:
+        methods = paths[path]
+        assert isinstance(methods, dict)
+        for operation in methods.values():
+            operation["deprecated"] = True
+    return paths
 
 
 def _schemas() -> Json:

@@ -17,6 +17,7 @@ from service.access.caller import Caller
 from service.access.scope import Scope
 from service.answering import Replies, rejection, reply_to_batch, reply_to_record, reply_to_whatif
 from service.body import MOST_BATCH_BYTES, MOST_BYTES, check_head, media_type_of, read_body
+from service.deprecation import DEPRECATED, saying_so
 from service.desk import Desk
 from service.documents import client_document, vocabulary_document
 from service.explain import read_explain
@@ -42,10 +43,12 @@ def routes(desk: Desk) -> list[Route]:
     record = _answered(desk, "predict", MOST_BYTES, reply_to_record)
     batch = _batch(desk)
     whatif = _answered(desk, "predict", MOST_BYTES, reply_to_whatif)
+    posted = {"/v1/predict": record, "/v1/predict/batch": batch, "/v1/whatif": whatif}
     return [
-        Route("/v1/predict", record, methods=["POST"]),
-        Route("/v1/predict/batch", batch, methods=["POST"]),
-        Route("/v1/whatif", whatif, methods=["POST"]),
+        *(
+            Route(path, saying_so(answer, DEPRECATED.get(path)), methods=["POST"])
+            for path, answer in posted.items()
+        ),
         Route("/v1/model", _rendered(held, lambda made: made.model)),
         Route("/v1/model/report", _report(held)),
         Route("/v1/vocabulary", _fixed(vocabulary_document())),

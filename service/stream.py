@@ -31,7 +31,7 @@ from service.problem import ProblemDocument, Unanswered, too_many_records, too_s
 
 SECONDS_TO_SEND = 30.0  # from one line to the next
 END = "end"  # the outcome of the last line
-HEADERS = ((b"content-type", NDJSON.encode("ascii")), (b"x-accel-buffering", b"no"))  # a proxy passes lines on
+HEADERS = {"X-Accel-Buffering": "no"}  # a proxy passes each line on
 
 
 class RecordStream(Response):
@@ -41,6 +41,8 @@ class RecordStream(Response):
     """
 
     def __init__(self, desk: Desk, request: Request, caller: Caller, explain: Explain) -> None:
+        super().__init__(media_type=NDJSON, headers=HEADERS)
+        del self.headers["content-length"]  # nobody knows it yet
         self._desk, self._request, self._caller, self._explain = desk, request, caller, explain
         self._predictor = desk.held.current.pack.predictor
         self._outcomes: Counter[str] = Counter()
@@ -120,7 +122,7 @@ class RecordStream(Response):
     async def _send(self, content: bytes, send: Send, *, more: bool = True) -> None:
         if not self._begun:
             self._begun = True
-            await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": content, "more_body": more})
 
     def _last(self, problem: ProblemDocument | None) -> dict[str, object]:

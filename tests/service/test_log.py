@@ -37,9 +37,8 @@ def send_canaries(client: httpx.Client, record: dict[str, Any]) -> list[int]:
     wrong["visits"][0]["measurements"]["crp"] = {"value": NUMBER, "unit": TEXT}
     wrong["visits"][0]["measurements"][TEXT] = {"value": NUMBER, "unit": "mg/L"}
     responses = [
-        client.post(
-            f"/v1/predict?{TEXT}={NUMBER}", json=marked, headers={"x-request-id": TEXT, "user-agent": TEXT}
-        ),
+        client.post("/v1/predict", json=marked, headers={"x-request-id": TEXT, "user-agent": TEXT}),
+        client.post(f"/v1/predict?{TEXT}={NUMBER}&explain={TEXT}", json=marked),
         client.post("/v1/predict", json={**marked, "visits": [{**marked["visits"][-1], "measurements": {}}]}),
         client.post("/v1/predict", json=wrong),
         client.post("/v1/predict/batch", json={"records": [marked, wrong, TEXT, {TEXT: NUMBER}]}),
@@ -77,7 +76,8 @@ def send_canaries(client: httpx.Client, record: dict[str, Any]) -> list[int]:
 
 def test_nothing_that_was_sent_is_written(client: httpx.Client, server: Any, record: dict[str, Any]) -> None:
     statuses = send_canaries(client, record)
-    assert statuses == [200, 200, 422, 200, 422, 422, 200, 422, 422, 400, 422, 400, 413, 415, 404, 404, 405, 400]
+    expected = [200, 400, 200, 422, 200, 422, 422, 200, 422, 422, 400, 422, 400, 413, 415, 404, 404, 405, 400]
+    assert statuses == expected
     written = server.written_until(client.get("/v1/schema").headers["x-request-id"])
     assert written.count('"event":"request"') >= len(statuses)
     for canary in (TEXT, str(NUMBER), str(MEASURED), "987654", "43.21"):
