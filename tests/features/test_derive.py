@@ -107,7 +107,7 @@ def test_the_change_of_a_score_is_numpys_line_with_the_course_so_far_as_one_more
     [(10.5, 1.0 / 8.125), (10.99, 1.98 / 8.49005), (11.0, 2.0 / 8.5), (12.0, 4.0 / 10.0), (18.0, 16.0 / 40.0)],
 )
 def test_a_change_says_as_much_as_its_span_allows(second: float, change: float) -> None:
-    """Of 4 mg/L in d months: products of distances from the means 2 d, squares d^2 / 2; to these 8 months^2 come."""
+    """Of 4 mg/L in d months: products of distances from the means 2 d; squares d^2 / 2, and 8 months^2 more."""
     features = derive(history((10.0, {"crp": 1.0}), (second, {"crp": 5.0})), "alsfrs_r_total")
     assert features["crp_mg_l_change_per_month"] == pytest.approx(change)
 
