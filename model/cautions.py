@@ -17,7 +17,13 @@ from features.units import plain
 from features.vocabulary import Quantity, vocabulary
 from model.answer import Caution, Reason
 from model.applicability import Applicability
-from model.unused import change_over_short_span, earlier_not_used, limit_not_in_change, not_an_input
+from model.unused import (
+    change_over_short_span,
+    diagnosis_after_visit,
+    earlier_not_used,
+    limit_not_in_change,
+    not_an_input,
+)
 
 OLDEST_SCORE_MONTHS = 12.0  # the horizon of the prediction itself: an older score says nothing of the next year
 LARGEST_UNSEEN_SHARE = 0.1  # of all contributions, that may rest on inputs whose absence nobody taught (assumption)
@@ -211,6 +217,7 @@ CAUTIONS: tuple[Callable[[Case], list[Caution]], ...] = (
     _at_limit,
     _not_comparable,
     not_an_input,
+    diagnosis_after_visit,
     earlier_not_used,
     limit_not_in_change,
     change_over_short_span,

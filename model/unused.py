@@ -92,6 +92,15 @@ def not_an_input(case: Case) -> list[Caution]:
     return [Caution("not_an_input", (*unknown, *idle), " ".join(said))] if said else []
 
 
+def diagnosis_after_visit(case: Case) -> list[Caution]:
+    """A delay that ends after the index visit: nobody knew of the diagnosis then, and no model learns from it."""
+    delay = case.record.diagnostic_delay_months
+    if delay is None or delay <= case.record.index_visit.month or PATIENT[1] not in case.matrix.columns:
+        return []
+    words = "The diagnosis came after the index visit, so the diagnostic delay was not used; check both times."
+    return [Caution("diagnosis_after_visit", (PATIENT[1],), words)]
+
+
 def earlier_not_used(case: Case) -> list[Caution]:
     """Earlier values that differ from the last, of inputs whose change the model does not take."""
     matrix = case.matrix

@@ -26,7 +26,13 @@ from model.cautions import (
 from model.predictor import Predictor
 from scoring.rows.design import Reading
 from scoring.rows.slopes import Trend
-from scoring.rows.unused import change_over_short_span, earlier_not_used, limit_not_in_change, not_an_input
+from scoring.rows.unused import (
+    change_over_short_span,
+    diagnosis_after_visit,
+    earlier_not_used,
+    limit_not_in_change,
+    not_an_input,
+)
 from scoring.rows.visits import Visits
 
 Floats = NDArray[np.float64]
@@ -153,6 +159,7 @@ CAUTIONS: tuple[tuple[str, Callable[[Cases], Mask]], ...] = (
     ("outside_training_range", _outside_training),
     ("beyond_limit", _at_limit),
     ("not_an_input", not_an_input),
+    ("diagnosis_after_visit", diagnosis_after_visit),
     ("earlier_not_used", earlier_not_used),
     ("limit_not_in_change", limit_not_in_change),
     ("change_over_short_span", change_over_short_span),

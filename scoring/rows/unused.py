@@ -41,6 +41,13 @@ def not_an_input(cases: Cases) -> Mask:
     return found
 
 
+def diagnosis_after_visit(cases: Cases) -> Mask:
+    """(n,) whether the delay ends after the visit."""
+    if PATIENT[1] not in cases.predictor.matrix.columns:
+        return cases.nobody
+    return np.asarray(cases.visits.delay > cases.visits.month)
+
+
 def earlier_not_used(cases: Cases) -> Mask:
     """(n,) whether earlier values differ from the last of an input whose change the model does not take."""
     found, visits = cases.nobody, cases.visits

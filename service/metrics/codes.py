@@ -21,6 +21,7 @@ REASONS = (
 CAUTIONS = (
     "beyond_limit",
     "change_over_short_span",
+    "diagnosis_after_visit",
     "earlier_not_used",
     "limit_not_in_change",
     "missing_input",

@@ -30,7 +30,8 @@ COLUMNS = {
     "months_since_onset": (0.04, True),
 }
 MATRIX = DesignMatrix(tuple(COLUMNS))
-WITH_CHANGES = DesignMatrix((*tuple(COLUMNS)[2:], "crp_mg_l_change_per_month", "alsfrs_r_total_change_per_month"))
+EXTRA = ("crp_mg_l_change_per_month", "alsfrs_r_total_change_per_month", "diagnostic_delay_months")
+WITH_CHANGES = DesignMatrix((*tuple(COLUMNS)[2:], *EXTRA))
 IMPORTANCE = tuple(share for share, _ in COLUMNS.values())
 
 
@@ -232,9 +233,16 @@ def test_every_rule_has_been_triggered_above() -> None:
         *found(replace(record(visit(20.0, crp=Measurement(400.0, ">"), il6=3.0)), age_years=None)),
         *found(record(visit(20.0, treg_suppression=AT_1_TO_4))),
         *found(record(visit(10.0), visit(20.0, crp=4.0))),
-        *(each.code for each in cautions(case(record(visit(19.0, crp=BELOW), visit(20.0)), WITH_CHANGES))),
+        *(
+            each.code
+            for each in cautions(
+                case(
+                    replace(record(visit(19.0, crp=BELOW), visit(20.0)), diagnostic_delay_months=20.5), WITH_CHANGES
+                )
+            )
+        ),
     }
-    assert len(CAUTIONS) == 10
+    assert len(CAUTIONS) == 11
     assert triggered == {
         "missing_input",
         "never_missing_in_training",
@@ -243,6 +251,7 @@ def test_every_rule_has_been_triggered_above() -> None:
         "beyond_limit",
         "not_comparable",
         "not_an_input",
+        "diagnosis_after_visit",
         "earlier_not_used",
         "limit_not_in_change",
         "change_over_short_span",

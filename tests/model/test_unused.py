@@ -1,4 +1,4 @@
-"""What of a record did not enter its answer: records in which each rule speaks, and near ones in which it does not."""
+"""What of a record did not enter its answer: records in which each rule speaks, and others in which none does."""
 
 from __future__ import annotations
 
@@ -7,9 +7,16 @@ from dataclasses import replace
 import pytest
 
 from features.consistency import COMPLETED_FROM
+from features.derive import derive
 from features.matrix import DesignMatrix
 from features.record import Measurement, PatientRecord, Visit
-from model.unused import change_over_short_span, earlier_not_used, limit_not_in_change, not_an_input
+from model.unused import (
+    change_over_short_span,
+    diagnosis_after_visit,
+    earlier_not_used,
+    limit_not_in_change,
+    not_an_input,
+)
 from tests.model.test_cautions import BELOW, bare, case, visit
 
 # A model with changes of the score and of CRP, and none of the others.
@@ -41,6 +48,7 @@ NOT_USED: list[tuple[PatientRecord, str, str, tuple[str, ...]]] = [
     (of(bare(20.0), c9orf72="normal"), "unknown category", "not_an_input", ("c9orf72_expanded",)),
     (of(bare(20.0), onset_site="respiratory"), "read as spinal", "not_an_input", ("onset_respiratory",)),
     (of(bare(20.0), delay=9.0), "unknown delay", "not_an_input", ("diagnostic_delay_months",)),
+    (of(bare(20.0), delay=20.5), "unknown, and late", "not_an_input", ("diagnostic_delay_months",)),
     (of(bare(20.0, neutrophils=4.0)), "a part without the other", "not_an_input", ("neutrophils_10e9_l",)),
     (
         of(bare(20.0, neutrophils=4.0, lymphocytes=2.0, nlr=2.1)),
@@ -129,6 +137,17 @@ def test_what_did_not_enter_is_named(made: PatientRecord, why: str, code: str, f
 )
 def test_what_entered_is_not_named(made: PatientRecord) -> None:
     assert about(made, CHANGING) == {}
+
+
+def test_a_diagnosis_after_the_visit_is_not_used_and_said() -> None:
+    """A record may say it up to a month late (docs/decisions/0005); a model knows it only if it was known."""
+    matrix = DesignMatrix((*CHANGING.columns, "diagnostic_delay_months"))
+    for delay, used, codes in ((20.0, 20.0, []), (20.7, None, ["diagnosis_after_visit"])):
+        made = of(bare(20.0, alsfrs_r_total=36), delay=delay)
+        found = diagnosis_after_visit(case(made, matrix))
+        assert [caution.code for caution in found] == codes
+        assert derive(made, "alsfrs_r_total").get("diagnostic_delay_months") == used
+    assert diagnosis_after_visit(case(of(bare(20.0), delay=20.7), CHANGING)) == []  # not_an_input says it
 
 
 def test_the_words_say_why() -> None:

@@ -80,6 +80,8 @@ class Facts:
     share_of_readings: dict[str, float] = field(default_factory=dict)  # quantity -> what they weigh in its change
     computed: set[str] = field(default_factory=set)  # quantities that followed from others at any visit
     said: dict[str, str] = field(default_factory=dict)  # categories, and the last word on riluzole
+    delay: float | None = None  # as it was sent
+    late_diagnosis: bool = False  # it ends after the index visit
     riluzole: set[str] = field(default_factory=set)  # all that was said of it
     reference: str | None = None
 
@@ -193,7 +195,11 @@ def _of_patient(record: Mapping[str, Any], index: float, facts: Facts) -> None:
     if "age" in record:
         facts.columns["age_years"] = round(canonical("age", record["age"]), 6)
     if "diagnostic_delay" in record:
-        facts.columns["diagnostic_delay_months"] = canonical("diagnostic_delay", record["diagnostic_delay"])
+        facts.delay = canonical("diagnostic_delay", record["diagnostic_delay"])
+        if facts.delay <= index:
+            facts.columns["diagnostic_delay_months"] = facts.delay
+        else:
+            facts.late_diagnosis = True
     said = {name: record[name] for name in CATEGORIES if name in record}
     for visit in record["visits"]:
         if "riluzole" in visit:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.proof.patient_facts import CATEGORIES, FOLLOWS, QUANTITIES, Facts
 
 LEAST_SHARE = 0.1  # docs/decisions/0015-changes-over-short-spans.md
-CHANGE = "_change_per_month"
+CHANGE, DELAY = "_change_per_month", "diagnostic_delay_months"
 
 
 def unused(facts: Facts, inputs: list[str], columns: list[str]) -> list[tuple[str, tuple[str, ...]]]:
@@ -16,6 +16,7 @@ def unused(facts: Facts, inputs: list[str], columns: list[str]) -> list[tuple[st
     short = [name for name in histories if facts.share_of_readings.get(name, 1.0) < LEAST_SHARE]
     named = {
         "not_an_input": [*_unknown(facts, inputs, columns), *_idle(facts, inputs)],
+        "diagnosis_after_visit": [DELAY] if facts.late_diagnosis and DELAY in columns else [],
         "earlier_not_used": _superseded(facts, inputs, columns, changing),
         "limit_not_in_change": [QUANTITIES[name]["column"] + CHANGE for name in limits],
         "change_over_short_span": [QUANTITIES[name]["column"] + CHANGE for name in short],
@@ -35,8 +36,8 @@ def _unknown(facts: Facts, inputs: list[str], columns: list[str]) -> list[str]:
         own = [column for column, one in CATEGORIES[name]["columns"].items() if one == value]
         if not set(CATEGORIES[name]["columns"]) & set(columns) or set(own) - set(columns):
             found += own or list(CATEGORIES[name]["columns"])
-    given = ("age_years", "diagnostic_delay_months")
-    return found + [column for column in given if column in facts.columns and column not in columns]
+    given = {"age_years": facts.columns.get("age_years"), DELAY: facts.delay}
+    return found + [column for column, value in given.items() if value is not None and column not in columns]
 
 
 def _idle(facts: Facts, inputs: list[str]) -> list[str]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from features.compose import compose
 from features.change import weight
+from features.compose import compose
 from features.consistency import contradictions
 from features.derive import SCALE_MAXIMUM
 from features.matrix import DesignMatrix
