@@ -1,4 +1,4 @@
-"""What a record holds and its answer does not rest on is named alike: of a record, in a file of records, in a table."""
+"""What did not enter an answer is named alike of a record, in a file of records and in a table."""
 
 from __future__ import annotations
 
