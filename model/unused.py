@@ -11,7 +11,7 @@ from features.consistency import COMPLETED_FROM
 from features.derive import CHANGE
 from features.matrix import DesignMatrix
 from features.units import DAYS_PER_MONTH
-from features.vocabulary import Category, Quantity, vocabulary
+from features.vocabulary import Quantity, vocabulary
 from model.answer import Caution
 
 if TYPE_CHECKING:
@@ -56,27 +56,43 @@ def without_change(matrix: DesignMatrix) -> Mapping[str, tuple[str, ...]]:
     >>> without_change(DesignMatrix(("weight_kg", "bmi_kg_m2", "bmi_kg_m2_change_per_month", "crp_mg_l")))
     {'crp': (), 'weight': ('bmi',)}
     """
-    changing = [name for name, quantity in matrix.quantities.items() if quantity.column + CHANGE in matrix.columns]
+    own = changing(matrix)
     return {
-        name: tuple(whole for whole in changing if name in parts_of(whole))
+        name: tuple(whole for whole in own if name in parts_of(whole))
         for name in matrix.quantities
-        if name not in changing
+        if name not in own
     }
 
 
-def untold(matrix: DesignMatrix, category: Category, value: str) -> tuple[str, ...]:
-    """The columns that a model would need to know this value of a category, where it does not.
+@lru_cache(16)
+def changing(matrix: DesignMatrix) -> Mapping[str, Quantity]:
+    """The inputs whose change per month is a column."""
+    known = frozenset(matrix.columns)
+    return {name: quantity for name, quantity in matrix.quantities.items() if quantity.column + CHANGE in known}
 
-    >>> site = vocabulary().categories["onset_site"]
-    >>> knows_bulbar = DesignMatrix(("onset_bulbar", "nlr"))
-    >>> [untold(knows_bulbar, site, value) for value in ("bulbar", "spinal", "respiratory")]
-    [(), (), ('onset_respiratory',)]
+
+@lru_cache(16)
+def unknown_values(matrix: DesignMatrix) -> Mapping[tuple[str, str], tuple[str, ...]]:
+    """Categories and values that a model does not know, and the columns that it would need for each.
+
+    >>> found = unknown_values(DesignMatrix(("onset_bulbar", "sex_female", "riluzole_yes", "nlr")))
+    >>> found[("onset_site", "respiratory")], found[("c9orf72", "normal")], len(found)
+    (('onset_respiratory',), ('c9orf72_expanded',), 3)
     """
-    own = tuple(column for column, said in category.columns.items() if said == value)
-    known = [column for column in category.columns if column in matrix.columns]
-    if known and all(column in known for column in own):
-        return ()
-    return own or tuple(category.columns)
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    for name, category in vocabulary().categories.items():
+        known = [column for column in category.columns if column in matrix.columns]
+        for value in category.values:
+            own = tuple(column for column, said in category.columns.items() if said == value)
+            if not known or any(column not in known for column in own):
+                found[(name, value)] = own or tuple(category.columns)
+    return found
+
+
+@lru_cache(16)
+def unknown_of_patient(matrix: DesignMatrix) -> tuple[str, ...]:
+    """Age and diagnostic delay, where they are no columns."""
+    return tuple(column for column in PATIENT if column not in matrix.columns)
 
 
 def not_an_input(case: Case) -> list[Caution]:
@@ -95,7 +111,7 @@ def not_an_input(case: Case) -> list[Caution]:
 def diagnosis_after_visit(case: Case) -> list[Caution]:
     """A delay that ends after the index visit: nobody knew of the diagnosis then, and no model learns from it."""
     delay = case.record.diagnostic_delay_months
-    if delay is None or delay <= case.record.index_visit.month or PATIENT[1] not in case.matrix.columns:
+    if delay is None or delay <= case.record.index_visit.month or PATIENT[1] in unknown_of_patient(case.matrix):
         return []
     words = "The diagnosis came after the index visit, so the diagnostic delay was not used; check both times."
     return [Caution("diagnosis_after_visit", (PATIENT[1],), words)]
@@ -103,6 +119,8 @@ def diagnosis_after_visit(case: Case) -> list[Caution]:
 
 def earlier_not_used(case: Case) -> list[Caution]:
     """Earlier values that differ from the last, of inputs whose change the model does not take."""
+    if len(case.record.visits) < 2:
+        return []
     matrix = case.matrix
     found: set[str] = set()
     for name, wholes in without_change(matrix).items():
@@ -165,8 +183,10 @@ def change_over_short_span(case: Case) -> list[Caution]:
 
 def _changing(case: Case) -> Iterator[Quantity]:
     """Those with two readings or more whose change is a column."""
-    for name, quantity in case.matrix.quantities.items():
-        if quantity.column + CHANGE in case.matrix.columns and len(case.readings.get(name, ())) >= 2:
+    if len(case.record.visits) < 2:
+        return
+    for name, quantity in changing(case.matrix).items():
+        if len(case.readings.get(name, ())) >= 2:
             yield quantity
 
 
@@ -179,13 +199,13 @@ def _unknown(case: Case) -> tuple[list[str], list[str]]:
     for visit in case.record.visits:
         if visit.riluzole is not None:
             said[RILUZOLE] = visit.riluzole
-    for name, category in words.categories.items():
-        if name in said and (missing := untold(case.matrix, category, said[name])):
+    for (name, value), missing in unknown_values(case.matrix).items():
+        if said.get(name) == value:
             columns += missing
-            labels.append(f"{category.label} ({said[name]})")
-    given = (case.record.age_years, case.record.diagnostic_delay_months)
-    for column, value in zip(PATIENT, given, strict=True):
-        if value is not None and column not in case.matrix.columns:
+            labels.append(f"{words.categories[name].label} ({value})")
+    given = dict(zip(PATIENT, (case.record.age_years, case.record.diagnostic_delay_months), strict=True))
+    for column in unknown_of_patient(case.matrix):
+        if given[column] is not None:
             columns.append(column)
             labels.append(words.by_column[column].label)
     return columns, labels
@@ -208,5 +228,7 @@ def _computed(case: Case, wholes: tuple[str, ...]) -> bool:
 
 def _listed(names: Collection[str]) -> tuple[list[str], list[str]]:
     """Columns and labels of quantities, in the order of the vocabulary."""
+    if not names:
+        return [], []
     found = [quantity for name, quantity in vocabulary().quantities.items() if name in names]
     return [each.column for each in found], [each.label for each in found]

@@ -8,7 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.vocabulary import vocabulary
-from model.unused import LEAST_WEIGHT, PATIENT, RILUZOLE, only_parts, taken, untold, without_change
+from model.unused import (
+    LEAST_WEIGHT,
+    PATIENT,
+    RILUZOLE,
+    only_parts,
+    taken,
+    unknown_of_patient,
+    unknown_values,
+    without_change,
+)
 from scoring.compiled.kernel import kernel
 from scoring.rows.cells import Numbers
 
@@ -30,14 +39,13 @@ def not_an_input(cases: Cases) -> Mask:
     for name, wholes in only_parts(matrix).items():
         if name in cases.visits.sent:
             found |= cases.sent_so_far(name) & ~_computed(cases, wholes)
-    for name, places in cases.visits.categories.items():
-        category = vocabulary().categories[name]
-        for place, value in enumerate(category.values):
-            if untold(matrix, category, value):
-                found |= places == place
-    for column, given in zip(PATIENT, (cases.visits.age, cases.visits.delay), strict=True):
-        if column not in matrix.columns:
-            found |= ~np.isnan(given)
+    for name, value in unknown_values(matrix):
+        places = cases.visits.categories.get(name)
+        if places is not None:
+            found |= places == vocabulary().categories[name].values.index(value)
+    given = dict(zip(PATIENT, (cases.visits.age, cases.visits.delay), strict=True))
+    for column in unknown_of_patient(matrix):
+        found |= ~np.isnan(given[column])
     return found
 
 
