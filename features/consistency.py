@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.problem import Problem
-from features.record import Measurement
+from features.record import MOST_MONTHS_LATE, Measurement
 from features.units import amount, plain
 from features.vocabulary import vocabulary
 
 LOWEST_RATIO, HIGHEST_RATIO = 0.75, 1.33
-MOST_MONTHS_LATE = 1.0  # assumption: months and delays are often rounded to whole ones
 MOST_POINTS_APART = 1.0  # of the totals in PRO-ACT 96.3 % equal their items, 3.6 % are one point off (halves)
 ITEMS_SHARED = (
     "alsfrs_speech",

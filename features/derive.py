@@ -10,15 +10,14 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Literal
 
+from features.change import change_per_month
 from features.consistency import COMPLETED, Identity
 from features.record import Measurement, PatientRecord, Visit
 from features.vocabulary import Quantity, vocabulary
 
 Scale = Literal["alsfrs_r_total", "alsfrs_total"]
 SCALE_MAXIMUM: Mapping[str, float] = {"alsfrs_r_total": 48.0, "alsfrs_total": 40.0}
-SHORTEST_SPAN_MONTHS = 1.0  # a change over less is the noise of two readings
 AGE_DECIMALS = 6  # half a minute: `until` and tables count ages back and forth, which must leave no trace
-ROUNDING = 1e-12  # of the values: a change below it is how floats were summed, not what was measured
 CHANGE, DRAWN = "_change_per_month", "_months_since_drawn"
 Readings = Mapping[str, Sequence[tuple[float, Measurement]]]
 """(month, measurement) by quantity, in time order."""
@@ -27,16 +26,16 @@ Readings = Mapping[str, Sequence[tuple[float, Measurement]]]
 def derive(record: PatientRecord, scale: Scale) -> dict[str, float]:
     """All features of a record, by column; a column that is absent was not measured.
 
-    For each quantity of a visit: the last value; its change per month by least squares, where it was measured at
-    least twice over at least a month; months from its last measurement to the index visit. A value beyond a limit
-    of detection counts as that limit for the last value and not at all for the change. For the patient: age,
-    diagnostic delay, months since onset, categories as 0/1, and ``delta_fs`` on the scale given: points lost by the
-    last score, over the months from onset to that score.
+    For each quantity of a visit: the last value; its change per month, where it was measured at least twice, as far
+    as the readings tell it (`features.change`); months from its last measurement to the index visit. A value beyond
+    a limit of detection counts as that limit for the last value and not at all for the change. For the patient:
+    age, diagnostic delay, months since onset, categories as 0/1, and ``delta_fs`` on the scale given: points lost
+    by the last score, over the months from onset to that score.
 
-    >>> visits = tuple(Visit(month, {"alsfrs_r_total": Measurement(score)}) for month, score in ((8, 44), (10, 42)))
+    >>> visits = tuple(Visit(month, {"alsfrs_r_total": Measurement(score)}) for month, score in ((6, 44), (10, 40)))
     >>> features = derive(PatientRecord(visits), "alsfrs_r_total")
     >>> features["alsfrs_r_total"], features["alsfrs_r_total_change_per_month"], features["delta_fs"]
-    (42, -1.0, 0.6)
+    (40, -0.9, 0.8)
     """
     return derive_from(readings_of(record), record, scale)
 
@@ -117,38 +116,17 @@ def _of_quantity(
     if len(readings) == 1:
         return
     exact = [(month, item.value) for month, item in readings if item.comparator is None]
-    if len(exact) >= 2 and exact[-1][0] - exact[0][0] >= SHORTEST_SPAN_MONTHS:
-        features[quantity.column + CHANGE] = slope(exact)
-
-
-def slope(points: list[tuple[float, float]]) -> float:
-    """Least-squares slope of (x, y) points with at least two different x.
-
-    A slope that is nothing beside the rounding of the values is 0: trees ask on which side of 0 a change is.
-
-    >>> slope([(0.0, 1.0), (1.0, 2.0), (2.0, 6.0)]), slope([(0.1, 0.3), (1.4, 0.3), (9.7, 0.3)])
-    (2.5, 0.0)
-    """
-    count = len(points)
-    total_x = total_y = across = along = most = 0.0
-    for x, y in points:
-        total_x += x
-        total_y += y
-    mean_x, mean_y = total_x / count, total_y / count
-    for x, y in points:
-        away = x - mean_x
-        across += away * (y - mean_y)
-        along += away * away  # not a power: that may differ in the last bit from machine to machine
-        most += abs(away * y)
-    return across / along if abs(across) > ROUNDING * most else 0.0
+    if len(exact) >= 2:
+        features[quantity.column + CHANGE] = change_per_month(exact, SCALE_MAXIMUM.get(quantity.name))
 
 
 def _patient(record: PatientRecord) -> dict[str, float]:
     features = {"months_since_onset": record.index_visit.month}
     if record.age_years is not None:
         features["age_years"] = round(record.age_years, AGE_DECIMALS)
-    if record.diagnostic_delay_months is not None:
-        features["diagnostic_delay_months"] = record.diagnostic_delay_months
+    delay = record.diagnostic_delay_months
+    if delay is not None and delay <= record.index_visit.month:  # else nobody knew of it then
+        features["diagnostic_delay_months"] = delay
     values = dict(record.categories)
     for visit in record.visits:
         if visit.riluzole is not None:

@@ -65,6 +65,6 @@ def _of(quantity: Quantity) -> list[Feature]:
     way = quantity.direction  # else a worse last value could be outweighed by the change that it makes
     return [
         last,
-        Feature(column + CHANGE, f"{label}, change per month", change_unit, group, "change", way, name),
+        Feature(column + CHANGE, f"{label}, change per month (weighed)", change_unit, group, "change", way, name),
         Feature(column + DRAWN, f"{label}, months since measured", "mo", group, "drawn", 0, name),
     ]

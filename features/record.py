@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Comparator = Literal["<", ">"]
+MOST_MONTHS_LATE = 1.0  # of a diagnosis; assumption: months and delays are often rounded to whole ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ class PatientRecord:
     def until(self, visit: int) -> PatientRecord:
         """The record as it stood at ``visits[visit]``: nothing that came later is in it.
 
+        A diagnosis up to a month after that visit stays, as it may in any record; no answer uses it.
+
         Raises:
             IndexError: there is no such visit.
 
@@ -67,5 +70,5 @@ class PatientRecord:
             self,
             visits=kept,
             age_years=None if self.age_years is None else self.age_years - elapsed / 12.0,
-            diagnostic_delay_months=None if delay is None or delay > kept[-1].month else delay,
+            diagnostic_delay_months=None if delay is None or delay > kept[-1].month + MOST_MONTHS_LATE else delay,
         )

@@ -9,7 +9,6 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from features.consistency import COMPLETED_FROM
 from features.derive import DRAWN, Readings, comparable, qualified
 from features.feature import Feature
 from features.matrix import DesignMatrix
@@ -18,6 +17,13 @@ from features.units import plain
 from features.vocabulary import Quantity, vocabulary
 from model.answer import Caution, Reason
 from model.applicability import Applicability
+from model.unused import (
+    change_over_short_span,
+    diagnosis_after_visit,
+    earlier_not_used,
+    limit_not_in_change,
+    not_an_input,
+)
 
 OLDEST_SCORE_MONTHS = 12.0  # the horizon of the prediction itself: an older score says nothing of the next year
 LARGEST_UNSEEN_SHARE = 0.1  # of all contributions, that may rest on inputs whose absence nobody taught (assumption)
@@ -58,26 +64,14 @@ class Case:
 
     @cached_property
     def measured_inputs(self) -> list[Quantity]:
-        """Quantities of the model that the record has as sent (not computed from others), and comparable."""
-        sent = {name for visit in self.record.visits for name in visit.measurements}
-        for quantity in qualified():
-            made = (v.measurements[quantity.name] for v in self.record.visits if quantity.name in v.measurements)
-            if not any(comparable(quantity, item) for item in made):
-                sent.discard(quantity.name)
-        return [quantity for name, quantity in self.matrix.quantities.items() if name in sent]
+        """Quantities of the model that the record has, as sent or computed from others, and comparable."""
+        return [quantity for name, quantity in self.matrix.quantities.items() if name in self.readings]
 
 
 @lru_cache(16)
 def _by_weight(importance: tuple[float, ...]) -> tuple[int, ...]:
     """Positions, the largest share first."""
     return tuple(np.argsort(-np.array(importance), kind="stable").tolist())
-
-
-@lru_cache(16)
-def taken(matrix: DesignMatrix) -> frozenset[str]:
-    """The quantities that change an answer: those of the features, and the parts that they are completed from."""
-    names = set(matrix.quantities)
-    return frozenset(names | {part for name in names for part in COMPLETED_FROM.get(name, ())})
 
 
 def _important_missing(case: Case) -> list[Caution]:
@@ -151,17 +145,6 @@ def _not_comparable(case: Case) -> list[Caution]:
     return found
 
 
-def _not_an_input(case: Case) -> list[Caution]:
-    sent = {name for visit in case.record.visits for name in visit.measurements}
-    unused = sent - taken(case.matrix)
-    if not unused:
-        return []
-    ignored = [quantity for name, quantity in vocabulary().quantities.items() if name in unused]
-    names = "; ".join(quantity.label for quantity in ignored)
-    words = f"Sent, but not known to this model and not used: {names}."
-    return [Caution("not_an_input", tuple(quantity.column for quantity in ignored), words)]
-
-
 def _no_score(case: Case) -> list[Reason]:
     label = vocabulary().quantities[case.matrix.scale].label
     age = case.score_age_months
@@ -233,7 +216,11 @@ CAUTIONS: tuple[Callable[[Case], list[Caution]], ...] = (
     _outside_training,
     _at_limit,
     _not_comparable,
-    _not_an_input,
+    not_an_input,
+    diagnosis_after_visit,
+    earlier_not_used,
+    limit_not_in_change,
+    change_over_short_span,
 )
 ABSTENTIONS: tuple[Callable[[Case], list[Reason]], ...] = (
     _no_score,

@@ -198,6 +198,17 @@ def bad_idempotency_key(most: int) -> ProblemDocument:
     return ProblemDocument("bad_idempotency_key", 400, "The idempotency key is not valid", detail, (problem,))
 
 
+def idempotency_key_of_a_stream() -> ProblemDocument:
+    """A key beside lines that are answered one by one, of which no answer could be repeated as a whole."""
+    rule, remedy = (
+        "is not taken with a stream of lines",
+        "send a batch of up to 1,000 records, or leave the key out",
+    )
+    problem = Problem("bad_idempotency_key", "idempotency-key", None, rule, remedy)
+    detail = "Nothing was computed."
+    return ProblemDocument("bad_idempotency_key", 400, "The idempotency key is not valid", detail, (problem,))
+
+
 def idempotency_key_in_use(seconds: int) -> ProblemDocument:
     """The same request is still being answered."""
     rule, remedy = "belongs to a request that is still being answered", f"send the same again in {seconds} s"

@@ -22,8 +22,9 @@ from service.desk import Desk
 from service.documents import client_document, vocabulary_document
 from service.explain import read_explain
 from service.held_pack import HeldPack
+from service.idempotency.once import idempotency_key
 from service.json_response import JSON, NDJSON, SCHEMA_JSON, json_bytes, json_response
-from service.problem import Unanswered, no_report, not_found, not_ready
+from service.problem import Unanswered, idempotency_key_of_a_stream, no_report, not_found, not_ready
 from service.rendered import Rendered
 from service.schema import record_schema
 from service.stream import RecordStream
@@ -70,6 +71,8 @@ def _batch(desk: Desk) -> Handler:
         if media_type_of(request.headers.get("content-type", "")) != NDJSON:
             return await at_once(request)
         caller = desk.admit(request, "batch")
+        if idempotency_key(request.scope["headers"]) is not None:
+            raise Unanswered(idempotency_key_of_a_stream())
         explain = read_explain(request.scope["query_string"])
         check_head(request, NDJSON)
         return RecordStream(desk, request, caller, explain)

@@ -6,13 +6,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict
 
+from features.change import NOISE_SD
 from features.vocabulary import vocabulary
 from model.boosting import BoosterSettings
 from model.predictor import COVERAGE, SCALE_NAMES
 from training.cohort import Cohort
 from training.evaluation import Evaluation
 from training.examples import Examples
-from training.outcome import HORIZON_MONTHS, NOISE_SD, SHORTEST_SPAN_MONTHS
+from training.outcome import HORIZON_MONTHS, SHORTEST_SPAN_MONTHS
 from training.settings import CARD_KEY
 
 INTENDED_USE = (

@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from features.derive import Scale, complete, slope
+from features.change import NOISE_SD, slope
+from features.derive import Scale, complete
 from features.record import PatientRecord
 
 HORIZON_MONTHS = 12.0
 SHORTEST_SPAN_MONTHS = 3.0
 SPAN_TOLERANCE_MONTHS = 0.1  # visits "at 3 months" are dated in days: 91 days are 2.99 months
-NOISE_SD = 1.05
-"""Noise of one score in points: SD of visit pairs at most 14 days apart, n = 1034, calculated from PRO-ACT."""
 
 
 MOST_ALIKE_SHARE = 0.5

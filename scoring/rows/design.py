@@ -12,7 +12,7 @@ from features.derive import AGE_DECIMALS, SCALE_MAXIMUM
 from features.feature import Feature
 from features.matrix import DesignMatrix
 from features.vocabulary import vocabulary
-from scoring.rows.slopes import changes
+from scoring.rows.slopes import Trend, trend
 from scoring.rows.visits import Visits
 
 Floats = NDArray[np.float64]
@@ -45,19 +45,37 @@ def last_readings(visits: Visits) -> dict[str, Reading]:
     return found
 
 
-def design_rows(visits: Visits, readings: Mapping[str, Reading], matrix: DesignMatrix) -> Floats:
+def trends_of(visits: Visits, matrix: DesignMatrix) -> dict[str, Trend]:
+    """By quantity, of those whose change per month is a column and has a history at all."""
+    if visits.patients.alone:
+        return {}
+    found = {}
+    for at in matrix.history:
+        name = matrix.features[at].quantity or ""
+        numbers = visits.measured.get(name)
+        if numbers is not None:
+            maximum = SCALE_MAXIMUM.get(name)
+            found[name] = trend(numbers.values, numbers.beyond, visits.month, visits.patients.starts, maximum)
+    return found
+
+
+def design_rows(
+    visits: Visits, readings: Mapping[str, Reading], trends: Mapping[str, Trend], matrix: DesignMatrix
+) -> Floats:
     """The design rows (n, p) of visits; NaN where a column was not measured."""
     out = np.empty((len(visits.month), len(matrix.columns)))
-    for at, column in enumerate(_columns(visits, readings, matrix)):
+    for at, column in enumerate(_columns(visits, readings, trends, matrix)):
         out[:, at] = column
     return out
 
 
-def _columns(visits: Visits, readings: Mapping[str, Reading], matrix: DesignMatrix) -> Iterator[Floats | float]:
+def _columns(
+    visits: Visits, readings: Mapping[str, Reading], trends: Mapping[str, Trend], matrix: DesignMatrix
+) -> Iterator[Floats | float]:
     patient = {
         "months_since_onset": visits.month,
         "age_years": _rounded(visits.age),
-        "diagnostic_delay_months": visits.delay,
+        "diagnostic_delay_months": np.where(visits.delay > visits.month, np.nan, visits.delay),
     }
     for feature in matrix.features:
         if feature.column in patient:
@@ -66,6 +84,9 @@ def _columns(visits: Visits, readings: Mapping[str, Reading], matrix: DesignMatr
             yield _category(visits, feature)
         elif feature.kind == "derived":
             yield _delta_fs(readings, matrix)
+        elif feature.kind == "change":
+            known = trends.get(feature.quantity or "")
+            yield np.nan if known is None else known.change
         else:
             yield _of_quantity(visits, readings, feature)
 
@@ -91,16 +112,9 @@ def _delta_fs(readings: Mapping[str, Reading], matrix: DesignMatrix) -> Floats |
 
 def _of_quantity(visits: Visits, readings: Mapping[str, Reading], feature: Feature) -> Floats | float:
     last = readings.get(feature.quantity or "")
-    if last is None or feature.quantity is None:
+    if last is None:
         return np.nan
-    if feature.kind == "last":
-        return last.value
-    if feature.kind == "drawn":
-        return np.asarray(visits.month - last.month)
-    if visits.patients.alone:
-        return np.nan
-    numbers = visits.measured[feature.quantity]
-    return changes(numbers.values, numbers.beyond, visits.month, visits.patients.starts)
+    return last.value if feature.kind == "last" else np.asarray(visits.month - last.month)
 
 
 def _rounded(years: Floats) -> Floats:

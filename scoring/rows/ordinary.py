@@ -13,9 +13,10 @@ from features.record import PatientRecord
 from model.distribution import PredictiveDistribution
 from model.predictor import Predictor
 from scoring.rows.cells import Column
-from scoring.rows.design import Reading, design_rows, last_readings
+from scoring.rows.design import Reading, design_rows, last_readings, trends_of
 from scoring.rows.records import visits_of
 from scoring.rows.rules import Cases, Unlike, said_of
+from scoring.rows.slopes import Trend
 from scoring.rows.understood import Understood
 from scoring.rows.visits import Visits, read_visits
 
@@ -29,6 +30,7 @@ class Ordinary:
     Attributes:
         visits: m of them.
         readings: the last ones at each visit, by quantity.
+        trends: changes per month up to each visit, by quantity.
         design: (m, p) design rows.
         rows: (k,) the visits that are index visits of ordinary rows.
         positions: (k,) where those rows stand in the chunk.
@@ -36,6 +38,7 @@ class Ordinary:
 
     visits: Visits
     readings: Mapping[str, Reading]
+    trends: Mapping[str, Trend]
     design: NDArray[np.float64]
     rows: Integers
     positions: Integers
@@ -60,8 +63,9 @@ class Ordinary:
 
     @classmethod
     def _of(cls, predictor: Predictor, visits: Visits, rows: Integers, positions: Integers) -> Ordinary:
-        readings = last_readings(visits)
-        return cls(visits, readings, design_rows(visits, readings, predictor.matrix), rows, positions)
+        readings, trends = last_readings(visits), trends_of(visits, predictor.matrix)
+        design = design_rows(visits, readings, trends, predictor.matrix)
+        return cls(visits, readings, trends, design, rows, positions)
 
     def patients_of(self, positions: Integers) -> Integers:
         """Positions in the chunk of all ordinary rows of the patients of these rows, ascending."""
@@ -84,6 +88,6 @@ class Ordinary:
         situation = np.zeros(len(self.visits.month), np.int64)
         possible[self.rows] = distribution.possible[self.positions]
         situation[self.rows] = distribution.which[self.positions]
-        cases = Cases(self.visits, self.readings, self.design, predictor, situation, possible, unlike)
+        cases = Cases(self.visits, self.readings, self.trends, self.design, predictor, situation, possible, unlike)
         codes, abstained = said_of(cases)
         into.codes[self.positions], into.abstained[self.positions] = codes[self.rows], abstained[self.rows]

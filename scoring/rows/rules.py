@@ -22,10 +22,17 @@ from model.cautions import (
     MOST_TIMES_BEYOND,
     OLDEST_SCORE_MONTHS,
     is_amount,
-    taken,
 )
 from model.predictor import Predictor
 from scoring.rows.design import Reading
+from scoring.rows.slopes import Trend
+from scoring.rows.unused import (
+    change_over_short_span,
+    diagnosis_after_visit,
+    earlier_not_used,
+    limit_not_in_change,
+    not_an_input,
+)
 from scoring.rows.visits import Visits
 
 Floats = NDArray[np.float64]
@@ -40,6 +47,7 @@ class Cases:
 
     visits: Visits
     readings: Mapping[str, Reading]
+    trends: Mapping[str, Trend]
     rows: Floats  # (n, p)
     predictor: Predictor
     situation: NDArray[np.int64]  # (n,)
@@ -80,11 +88,11 @@ class Cases:
         return self.nobody if sent is None else self.visits.patients.so_far(sent)
 
     def of_inputs(self, holds: Callable[[Quantity, Reading], Mask]) -> Mask:
-        """(n,) whether it holds for the last reading of any input that was sent."""
+        """(n,) whether it holds for the last reading of any input."""
         found = self.nobody
         for name, quantity in self.predictor.matrix.quantities.items():
-            if name in self.visits.sent:
-                found |= self.sent_so_far(name) & holds(quantity, self.readings[name])
+            if name in self.readings:
+                found |= holds(quantity, self.readings[name])
         return found
 
 
@@ -125,14 +133,6 @@ def _at_limit(cases: Cases) -> Mask:
     return cases.of_inputs(lambda _, last: last.beyond)
 
 
-def _not_an_input(cases: Cases) -> Mask:
-    found, known = cases.nobody, taken(cases.predictor.matrix)
-    for name in cases.visits.sent:
-        if name not in known:
-            found |= cases.sent_so_far(name)
-    return found
-
-
 def _too_little(cases: Cases) -> Mask:
     unseen = _unseen(cases)
     return cases.weight(cases.gaps, [unseen] * len(cases.predictor.importance)) > LARGEST_UNSEEN_SHARE
@@ -158,7 +158,11 @@ CAUTIONS: tuple[tuple[str, Callable[[Cases], Mask]], ...] = (
     ("stale_input", _stale),
     ("outside_training_range", _outside_training),
     ("beyond_limit", _at_limit),
-    ("not_an_input", _not_an_input),
+    ("not_an_input", not_an_input),
+    ("diagnosis_after_visit", diagnosis_after_visit),
+    ("earlier_not_used", earlier_not_used),
+    ("limit_not_in_change", limit_not_in_change),
+    ("change_over_short_span", change_over_short_span),
 )
 ABSTENTIONS: tuple[tuple[str, Callable[[Cases], Mask]], ...] = (
     ("no_functional_score", lambda cases: np.isnan(cases.score_age)),
@@ -189,8 +193,7 @@ def _bits(cases: Cases, rules: Sequence[tuple[str, Callable[[Cases], Mask]]]) ->
 
 
 def _texts(bits: NDArray[np.int64], rules: Sequence[tuple[str, object]]) -> NDArray[np.object_]:
-    codes = [
-        " ".join(code for at, (code, _) in enumerate(rules) if number >> at & 1)
-        for number in range(1 << len(rules))
-    ]
-    return np.array(codes, np.object_)[bits]
+    texts = np.full(1 << len(rules), "", np.object_)
+    for number in np.flatnonzero(np.bincount(bits)).tolist():
+        texts[number] = " ".join(code for at, (code, _) in enumerate(rules) if number >> at & 1)
+    return np.asarray(texts[bits])

@@ -1,11 +1,13 @@
-"""Changes per month at each visit of many patients: compiled, to the bit of `features.derive.slope`."""
+"""Changes per month at each visit of many patients: compiled, to the bit of `features.change`."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.derive import ROUNDING, SHORTEST_SPAN_MONTHS
+from features.change import ROUNDING, SETTLED
 from scoring.compiled.kernel import kernel
 
 Floats = NDArray[np.float64]
@@ -13,48 +15,75 @@ Mask = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 
 
-def changes(values: Floats, beyond: Mask, month: Floats, starts: Integers) -> Floats:
-    """The change per month up to each row (n,), NaN where it is not known.
+@dataclass(frozen=True, eq=False)
+class Trend:
+    """What is known of the change of a quantity up to each of n visits."""
 
-    As in `features.derive`: by least squares over what was measured exactly, where that is at least twice over at
-    least a month.
+    change: Floats  # (n,) per month, NaN where fewer than two exact readings are known
+    weight: Floats  # (n,) what the readings weigh in it; NaN as above
+    without_limits: Mask  # (n,) whether there are two readings or more, and a limit among them that counts for none
+
+
+def trend(values: Floats, beyond: Mask, month: Floats, starts: Integers, maximum: float | None = None) -> Trend:
+    """The trend of one quantity, as `features.derive` has it of one patient.
 
     Args:
         values: (n,) in the order of patient and time, NaN where not measured.
         beyond: (n,) whether a value is a limit, which counts for no change.
         month: (n,) since onset.
         starts: (k,) of each patient's first row.
+        maximum: of a functional score, whose course so far is what is expected.
 
-    >>> changes(np.array([44.0, np.nan, 42.0, 30.0]), np.zeros(4, bool), np.array([8.0, 9.0, 10.0, 5.0]),
-    ...         np.array([0, 3])).tolist()
-    [nan, nan, -1.0, nan]
+    >>> found = trend(np.array([4.0, np.nan, 12.0, 30.0]), np.zeros(4, bool), np.array([8.0, 9.0, 16.0, 5.0]),
+    ...               np.array([0, 3]))
+    >>> found.change.tolist(), found.weight.tolist()
+    ([nan, nan, 0.8, nan], [nan, nan, 0.8, nan])
     """
-    out = np.full(len(values), np.nan)
-    _changes(values, beyond, month, np.append(starts, len(values)), SHORTEST_SPAN_MONTHS, ROUNDING, out)
-    return out
+    count = len(values)
+    change, weight, without = np.full(count, np.nan), np.full(count, np.nan), np.zeros(count, np.bool_)
+    top = np.nan if maximum is None else maximum
+    bounds = np.append(starts, count)
+    _trend(values, beyond, month, bounds, SETTLED, top, ROUNDING, change, weight, without)
+    return Trend(change, weight, without)
 
 
 @kernel
-def _changes(
-    values: Floats, beyond: Mask, month: Floats, bounds: Integers, shortest: float, rounding: float, out: Floats
+def _trend(
+    values: Floats,
+    beyond: Mask,
+    month: Floats,
+    bounds: Integers,
+    settled: float,
+    maximum: float,
+    rounding: float,
+    changes: Floats,
+    weights: Floats,
+    without: Mask,
 ) -> None:
     x, y = np.empty(len(values)), np.empty(len(values))
     for patient in range(len(bounds) - 1):
-        count = readings = 0
-        change = np.nan
+        count = limits = 0
+        change = weight = np.nan
         for row in range(bounds[patient], bounds[patient + 1]):
             if not np.isnan(values[row]):
-                readings += 1
-                if not beyond[row]:
+                if beyond[row]:
+                    limits += 1
+                else:
                     x[count], y[count] = month[row], values[row]
                     count += 1
-                if readings >= 2 and count >= 2 and x[count - 1] - x[0] >= shortest:
-                    change = _slope(x, y, count, rounding)
-            out[row] = change
+                    if count >= 2:
+                        change, weight = _change(x, y, count, settled, maximum, rounding)
+            changes[row], weights[row] = change, weight
+            without[row] = limits > 0 and count + limits >= 2
 
 
 @kernel
-def _slope(x: Floats, y: Floats, count: int, rounding: float) -> float:
+def _change(
+    x: Floats, y: Floats, count: int, settled: float, maximum: float, rounding: float
+) -> tuple[float, float]:
+    expected = 0.0
+    if not np.isnan(maximum) and x[count - 1] > 0:
+        expected = (y[count - 1] - maximum) / x[count - 1]
     total_x = total_y = across = along = most = 0.0
     for at in range(count):
         total_x += x[at]
@@ -65,4 +94,6 @@ def _slope(x: Floats, y: Floats, count: int, rounding: float) -> float:
         across += away * (y[at] - mean_y)
         along += away * away
         most += abs(away * y[at])
-    return across / along if abs(across) > rounding * most else 0.0
+    if abs(across) <= rounding * most:
+        across = 0.0
+    return (across + settled * expected) / (along + settled), along / (along + settled)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from features.consistency import COMPLETED, IDENTITIES, Identity
 from features.parse import MOST_VISITS
+from features.record import MOST_MONTHS_LATE
 from features.table import AGE, COMPARATOR, DATE, DELAY, ONSET, PATIENT, TIME
 from features.units import DAYS_PER_MONTH
 from features.vocabulary import Quantity, vocabulary
@@ -34,7 +35,7 @@ class Visits:
     patients: Patients
     month: Floats  # (n,) since onset
     age: Floats  # (n,) years, NaN where unknown
-    delay: Floats  # (n,) months from onset to diagnosis, NaN where unknown or yet to come
+    delay: Floats  # (n,) months from onset to diagnosis, NaN where unknown or over a month to come
     categories: Mapping[str, Integers]  # by name (n,): its place among the values, negative where unknown
     measured: Mapping[str, Numbers]  # by quantity: as sent, and then what follows exactly from others
     sent: Mapping[str, Mask]  # by quantity (n,): whether it was sent
@@ -167,7 +168,7 @@ class _Reader:
         found, differ = patients.constant(known)
         self.odd |= differ
         with np.errstate(invalid="ignore"):
-            return np.where(found > month, np.nan, found)
+            return np.where(found > month + MOST_MONTHS_LATE, np.nan, found)
 
     def categories(self, patients: Patients) -> dict[str, Integers]:
         """Of the patient, but for riluzole: that is the last known up to the visit."""

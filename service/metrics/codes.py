@@ -20,6 +20,10 @@ REASONS = (
 )
 CAUTIONS = (
     "beyond_limit",
+    "change_over_short_span",
+    "diagnosis_after_visit",
+    "earlier_not_used",
+    "limit_not_in_change",
     "missing_input",
     "never_missing_in_training",
     "not_an_input",

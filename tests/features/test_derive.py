@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.derive import Scale, complete, derive, slope
+from features.change import NOISE_SD, SETTLED, change_per_month, slope, weight
+from features.derive import Scale, complete, derive
 from features.feature import catalogue
 from features.matrix import DesignMatrix
 from features.record import Measurement, PatientRecord, Visit
@@ -38,7 +39,8 @@ def test_a_whole_history_by_hand() -> None:
         age_years=61.0,
         diagnostic_delay_months=5.0,
     )
-    # Deviations from month 25/3: -7/3, 2/3, 5/3; from score 43: 2, -1, -1. Products -21/3, squares 78/9.
+    # Deviations from month 25/3: -7/3, 2/3, 5/3; from score 43: 2, -1, -1. Products -21/3, squares 78/9. The course
+    # so far, -6 points in 10 months, has the weight of 8 months^2.
     assert derive(record, "alsfrs_r_total") == {
         "sex_female": 1.0,
         "onset_bulbar": 1.0,
@@ -50,7 +52,7 @@ def test_a_whole_history_by_hand() -> None:
         "months_since_onset": 10.0,
         "delta_fs": pytest.approx(0.6),  # (48 - 42) / 10
         "alsfrs_r_total": 42.0,
-        "alsfrs_r_total_change_per_month": pytest.approx(-21 / 26),
+        "alsfrs_r_total_change_per_month": pytest.approx((-21 / 3 + 8 * -0.6) / (78 / 9 + 8)),
         "alsfrs_r_total_months_since_drawn": 0.0,
         "crp_mg_l": 2.0,
         "crp_mg_l_months_since_drawn": 4.0,
@@ -71,19 +73,66 @@ def test_the_change_is_numpys_line_through_the_values(points: list[tuple[int, in
     points.sort()
     record = history(*((month / 2, {"nfl": float(value)}) for month, value in points))
     features = derive(record, "alsfrs_r_total")
-    if points[-1][0] - points[0][0] < 2:
-        assert "nfl_pg_ml_change_per_month" not in features
-        return
     months, values = np.array(points, dtype=float).T
     expected = np.polyfit(months / 2, values, 1)[0]
-    assert features["nfl_pg_ml_change_per_month"] == pytest.approx(expected, rel=1e-6, abs=1e-9)
+    squares = len(months) * np.var(months / 2)
+    told = expected * squares / (squares + 8.0)
+    assert features["nfl_pg_ml_change_per_month"] == pytest.approx(told, rel=1e-6, abs=1e-9)
     assert slope([(month, value) for month, value in points]) == pytest.approx(expected / 2, rel=1e-6, abs=1e-9)
 
 
-@pytest.mark.parametrize(("second", "change"), [(10.5, None), (10.99, None), (11.0, 4.0), (12.0, 2.0)])
-def test_a_change_over_less_than_a_month_is_noise(second: float, change: float | None) -> None:
+@given(
+    st.lists(st.tuples(st.integers(30, 3000), st.integers(0, 48)), min_size=2, max_size=8, unique_by=lambda p: p[0])
+)
+@settings(deadline=None, max_examples=100)
+def test_the_change_of_a_score_is_numpys_line_with_the_course_so_far_as_one_more_observation(
+    points: list[tuple[int, int]],
+) -> None:
+    """Ridge regression: an observation of the slope alone, of the size sqrt(8) months."""
+    points.sort()
+    days, scores = np.array(points, dtype=float).T
+    months = days / 30.4375
+    record = history(*((month, {"alsfrs_r_total": score}) for month, score in zip(months, scores, strict=True)))
+    so_far = (scores[-1] - 48.0) / months[-1]
+    design = np.column_stack(
+        [np.append(np.ones(len(months)), 0.0), np.append(months - months.mean(), np.sqrt(8.0))]
+    )
+    told = np.linalg.lstsq(design, np.append(scores, np.sqrt(8.0) * so_far), rcond=None)[0][1]
+    found = derive(record, "alsfrs_r_total")["alsfrs_r_total_change_per_month"]
+    assert found == pytest.approx(told, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("second", "change"),
+    [(10.5, 1.0 / 8.125), (10.99, 1.98 / 8.49005), (11.0, 2.0 / 8.5), (12.0, 4.0 / 10.0), (18.0, 16.0 / 40.0)],
+)
+def test_a_change_says_as_much_as_its_span_allows(second: float, change: float) -> None:
+    """Of 4 mg/L in d months: products of distances from the means 2 d; squares d^2 / 2, and 8 months^2 more."""
     features = derive(history((10.0, {"crp": 1.0}), (second, {"crp": 5.0})), "alsfrs_r_total")
-    assert features.get("crp_mg_l_change_per_month") == change
+    assert features["crp_mg_l_change_per_month"] == pytest.approx(change)
+
+
+def test_readings_at_almost_one_time_leave_what_was_expected() -> None:
+    apart = 10.0, np.nextafter(10.0, 11.0)
+    assert change_per_month([(month, score) for month, score in zip(apart, (48.0, 38.0), strict=True)], 48.0) == (
+        pytest.approx(-1.0)
+    )
+    assert change_per_month([(apart[0], 1.0), (apart[1], 400.0)]) == pytest.approx(0.0, abs=1e-9)
+    assert change_per_month([(-2.0, 48.0), (0.0, 47.0)], 48.0) == pytest.approx(-1.0 / 10.0)  # no course at onset
+
+
+def test_four_weeks_count() -> None:
+    """28 days are 0.92 months: squares 0.4232, weight 0.0502 beside 8; from 3 points a month to 0.59 so far."""
+    month, days = 17.0, 28 / 30.4375
+    record = history((month - days, {"alsfrs_r_total": 41.0}), (month, {"alsfrs_r_total": 38.0}))
+    change = derive(record, "alsfrs_r_total")["alsfrs_r_total_change_per_month"]
+    share, so_far, raw = 0.0502337, -10 / 17, -3 / days
+    assert weight([(month - days, 41.0), (month, 38.0)]) == pytest.approx(share, abs=1e-6)
+    assert change == pytest.approx(so_far + (raw - so_far) * share, abs=1e-5)
+
+
+def test_what_a_reading_settles_is_what_the_noise_of_a_score_says() -> None:
+    assert pytest.approx(NOISE_SD**2 / 0.146, rel=0.06) == SETTLED  # the spread of true changes in PRO-ACT
 
 
 def test_months_since_drawn_count_back_from_the_index_visit() -> None:
@@ -146,7 +195,7 @@ def test_a_completed_value_counts_as_a_reading() -> None:
     features = derive(record, "alsfrs_r_total")
     assert (features["nlr"], features["nlr_change_per_month"], features["nlr_months_since_drawn"]) == (
         3.0,
-        0.5,
+        0.1,  # 1 in 2 months: products 1, squares 2, to which 8 come
         1.0,
     )
 
@@ -170,7 +219,7 @@ def test_a_limit_is_the_last_value_but_not_a_point_of_the_line() -> None:
 
     below = Measurement(0.3, "<")
     features = readings(Measurement(5.0), Measurement(3.0), below)
-    assert (features["crp_mg_l"], features["crp_mg_l_change_per_month"]) == (0.3, -0.5)
+    assert (features["crp_mg_l"], features["crp_mg_l_change_per_month"]) == (0.3, -0.25)  # squares 8
     assert features["crp_mg_l_months_since_drawn"] == 0.0
     assert "crp_mg_l_change_per_month" not in readings(below, Measurement(5.0), below)
     assert readings(below, Measurement(400.0, ">"))["crp_mg_l"] == 400.0

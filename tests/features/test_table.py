@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.compose import compose
+from features.derive import derive
 from features.feature import catalogue
 from features.matrix import DesignMatrix
 from features.parse import parse_record
@@ -205,13 +206,19 @@ def test_a_constant_may_stand_on_any_row() -> None:
 @pytest.mark.parametrize(("unit", "delay"), [("mo", 15), ("a", 1.25), ("d", 456.5625)])
 def test_a_diagnosis_after_the_last_row_is_not_known_yet(unit: str, delay: float) -> None:
     """What a table says of a patient it learnt afterwards; a single record that says so is refused."""
+
+    def known(record: PatientRecord) -> float | None:
+        return derive(record, "alsfrs_r_total").get("diagnostic_delay_months")
+
     units = {"diagnostic_delay_months": unit}
     rows = [row(month=10, diagnostic_delay_months=delay), row(month=14.75)]
-    assert only(rows, units).diagnostic_delay_months is None
-    assert only([*rows, row(month=15)], units).diagnostic_delay_months == 15.0
-    assert only([*rows, row(month=15)], units).until(1).diagnostic_delay_months is None
+    assert known(only(rows, units)) is None
+    assert known(only([*rows, row(month=15)], units)) == 15.0
+    assert known(only([*rows, row(month=15)], units).until(1)) is None
     dated: list[Row] = [{"patient_id": "A", "onset_date": "2024-01-01", "visit_date": "2025-04-01"}]
-    assert only([{**dated[0], "diagnostic_delay_months": delay}], units).diagnostic_delay_months is None  # 14.98
+    assert known(only([{**dated[0], "diagnostic_delay_months": delay}], units)) is None  # 14.98
+    assert only(rows, units).diagnostic_delay_months == 15.0  # within a month: said, not used
+    assert only(rows, units).until(0).diagnostic_delay_months is None  # five months before nobody knew
 
 
 def test_a_delay_that_is_no_delay_is_told_though_it_is_after_the_last_row() -> None:

@@ -30,6 +30,8 @@ COLUMNS = {
     "months_since_onset": (0.04, True),
 }
 MATRIX = DesignMatrix(tuple(COLUMNS))
+EXTRA = ("crp_mg_l_change_per_month", "alsfrs_r_total_change_per_month", "diagnostic_delay_months")
+WITH_CHANGES = DesignMatrix((*tuple(COLUMNS)[2:], *EXTRA))
 IMPORTANCE = tuple(share for share, _ in COLUMNS.values())
 
 
@@ -219,13 +221,28 @@ def test_an_estimate_that_the_score_leaves_no_room_for_is_not_given() -> None:
     assert "ALSFRS-R total" in reason.words
 
 
+def test_a_computed_value_can_be_stale_too() -> None:
+    """Neutrophils and lymphocytes are no inputs of the model: nothing but their ratio can say that they are old."""
+    made = record(visit(10.0), visit(17.0, neutrophils=None, lymphocytes=None))
+    assert ("nlr",) in [caution.features for caution in cautions(case(made)) if caution.code == "stale_input"]
+
+
 def test_every_rule_has_been_triggered_above() -> None:
     triggered = {
         *found(record(visit(10.0), visit(17.0, crp=None, nfl=None))),
         *found(replace(record(visit(20.0, crp=Measurement(400.0, ">"), il6=3.0)), age_years=None)),
         *found(record(visit(20.0, treg_suppression=AT_1_TO_4))),
+        *found(record(visit(10.0), visit(20.0, crp=4.0))),
+        *(
+            each.code
+            for each in cautions(
+                case(
+                    replace(record(visit(19.0, crp=BELOW), visit(20.0)), diagnostic_delay_months=20.5), WITH_CHANGES
+                )
+            )
+        ),
     }
-    assert len(CAUTIONS) == 7
+    assert len(CAUTIONS) == 11
     assert triggered == {
         "missing_input",
         "never_missing_in_training",
@@ -234,6 +251,10 @@ def test_every_rule_has_been_triggered_above() -> None:
         "beyond_limit",
         "not_comparable",
         "not_an_input",
+        "diagnosis_after_visit",
+        "earlier_not_used",
+        "limit_not_in_change",
+        "change_over_short_span",
     }
     assert len(ABSTENTIONS) == 5
 

@@ -22,8 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.proof.joint_normal import JointNormal
-from tests.proof.patient_facts import FOLLOWS, QUANTITIES, Facts, facts_of
+from tests.proof.patient_facts import QUANTITIES, Facts, facts_of
 from tests.proof.tree_walk import Trees
+from tests.proof.unused_facts import unused
 
 Floats = NDArray[np.float64]
 LEVELS = (
@@ -223,7 +224,7 @@ class Evaluator:
             found.append(("missing_input", tuple(self.columns[at] for at in gaps[:named])))
         if unseen := self._unseen(row):
             found.append(("never_missing_in_training", tuple(self.columns[at] for at in unseen)))
-        sent = [name for name in self.inputs if name in facts.sent and name in facts.usable]
+        sent = [name for name in self.inputs if name in facts.last]
         for name in sent:
             limit = QUANTITIES[name].get("stale_after_months")
             if limit is not None and facts.age_of[name] > limit:
@@ -237,10 +238,7 @@ class Evaluator:
         for name in QUANTITIES:
             if name in facts.other_footing and QUANTITIES[name]["column"] in self.columns:
                 found.append(("not_comparable", (QUANTITIES[name]["column"],)))
-        taken = {*self.inputs, *(part for name in self.inputs for part in FOLLOWS.get(name, ((),))[0])}
-        if unused := [QUANTITIES[name]["column"] for name in QUANTITIES if name in facts.sent - taken]:
-            found.append(("not_an_input", tuple(unused)))
-        return found
+        return found + unused(facts, self.inputs, self.columns)
 
 
 class _Situation:

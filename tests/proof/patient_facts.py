@@ -18,6 +18,7 @@ from typing import Any
 VOCABULARY = Path(__file__).parents[2] / "features" / "vocabulary.toml"
 DAYS_A_MONTH = Fraction(36525, 1200)
 SCALE_TOP = {"alsfrs_r_total": 48.0, "alsfrs_total": 40.0}
+SETTLED = 8  # months^2, docs/decisions/0015-changes-over-short-spans.md
 SHARED_ITEMS = [
     "speech",
     "salivation",
@@ -75,6 +76,13 @@ class Facts:
     sent: set[str] = field(default_factory=set)  # quantities that stand in the record
     usable: set[str] = field(default_factory=set)  # of these, those with a reading on the footing of their column
     other_footing: set[str] = field(default_factory=set)  # with a reading at another ratio
+    readings: dict[str, list[tuple[float, float, str | None]]] = field(default_factory=dict)  # month, value, limit
+    share_of_readings: dict[str, float] = field(default_factory=dict)  # quantity -> what they weigh in its change
+    computed: set[str] = field(default_factory=set)  # quantities that followed from others at any visit
+    said: dict[str, str] = field(default_factory=dict)  # categories, and the last word on riluzole
+    delay: float | None = None  # as it was sent
+    late_diagnosis: bool = False  # it ends after the index visit
+    riluzole: set[str] = field(default_factory=set)  # all that was said of it
     reference: str | None = None
 
 
@@ -141,6 +149,7 @@ def _known(visit: Mapping[str, Any], facts: Facts) -> dict[str, Reading]:
         low, high = QUANTITIES[name]["plausible"]
         if low <= value <= high:
             known[name] = Reading(value, None, None)
+            facts.computed.add(name)
     return known
 
 
@@ -152,18 +161,26 @@ def _of_quantity(name: str, points: list[tuple[float, Reading]], index: float, f
     facts.columns[column] = last.value
     facts.columns[f"{column}_months_since_drawn"] = index - month
     exact = [(month, reading.value) for month, reading in points if reading.comparator is None]
-    if len(exact) >= 2 and exact[-1][0] - exact[0][0] >= 1.0:
-        facts.columns[f"{column}_change_per_month"] = _slope(exact)
+    facts.readings[name] = [(month, reading.value, reading.comparator) for month, reading in points]
+    if len(exact) >= 2:
+        slope, spread = _slope(exact)
+        facts.share_of_readings[name] = float(spread / (spread + SETTLED))
+        month, value = (Fraction(number) for number in exact[-1])
+        so_far = (value - Fraction(SCALE_TOP[name])) / month if name in SCALE_TOP and month > 0 else 0
+        change = (slope * spread + SETTLED * so_far) / (spread + SETTLED)
+        facts.columns[f"{column}_change_per_month"] = float(change)
 
 
-def _slope(points: list[tuple[float, float]]) -> float:
-    """Least squares in whole numbers, rounded once; 0 below 1e-12 of the values (features/derive.py)."""
+def _slope(points: list[tuple[float, float]]) -> tuple[Fraction, Fraction]:
+    """Least squares in whole numbers, 0 below 1e-12 of the values; the sum of squares of times about their mean."""
     (x, per_x), (y, per_y) = (_whole([point[at] for point in points]) for at in (0, 1))
     apart = [len(x) * a - sum(x) for a in x]
+    squares = sum(a * a for a in apart)
+    spread = Fraction(squares, (len(x) * per_x) ** 2)
     across = sum(a * b for a, b in zip(apart, y, strict=True))
     if abs(across) * 10**12 <= sum(abs(a * b) for a, b in zip(apart, y, strict=True)):
-        return 0.0
-    return (across * len(x) * per_x) / (sum(a * a for a in apart) * per_y)
+        return Fraction(0), spread
+    return Fraction(across * len(x) * per_x, squares * per_y), spread
 
 
 def _whole(numbers: list[float]) -> tuple[list[int], int]:
@@ -178,11 +195,17 @@ def _of_patient(record: Mapping[str, Any], index: float, facts: Facts) -> None:
     if "age" in record:
         facts.columns["age_years"] = round(canonical("age", record["age"]), 6)
     if "diagnostic_delay" in record:
-        facts.columns["diagnostic_delay_months"] = canonical("diagnostic_delay", record["diagnostic_delay"])
+        facts.delay = canonical("diagnostic_delay", record["diagnostic_delay"])
+        if facts.delay <= index:
+            facts.columns["diagnostic_delay_months"] = facts.delay
+        else:
+            facts.late_diagnosis = True
     said = {name: record[name] for name in CATEGORIES if name in record}
     for visit in record["visits"]:
         if "riluzole" in visit:
             said["riluzole"] = visit["riluzole"]
+            facts.riluzole.add(visit["riluzole"])
+    facts.said = said
     for name, value in said.items():
         for column, one in CATEGORIES[name]["columns"].items():
             facts.columns[column] = float(value == one)

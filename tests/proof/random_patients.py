@@ -59,8 +59,8 @@ class RandomPatients:
             if rng.random() < (0.97 if name == "age" else 0.9):
                 record[name] = _sent(rng, name, typical.get(QUANTITIES[name]["column"]))
         delay = record.get("diagnostic_delay")
-        if delay is not None and canonical("diagnostic_delay", delay) > months[-1]:
-            del record["diagnostic_delay"]  # nobody knew of it then
+        if delay is not None and canonical("diagnostic_delay", delay) > months[-1] + 1.0:
+            del record["diagnostic_delay"]  # a contradiction: nobody knew of it then
         if rng.random() < 0.2:
             record["reference"] = rng.choice(["A-1", "Ärztin 7", "患者", "x" * 128, "", "<b>&"])
         return record

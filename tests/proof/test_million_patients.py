@@ -17,7 +17,7 @@ from tests.proof.random_patients import RandomPatients
 from tests.proof.scale import scaled
 
 HERE = Path(__file__).parent
-OWN = ("evaluator", "joint_normal", "patient_facts", "tree_walk", "random_patients", "comparison")
+OWN = ("evaluator", "joint_normal", "patient_facts", "unused_facts", "tree_walk", "random_patients", "comparison")
 OUTSIDE = {
     *("__future__", "collections", "dataclasses", "datetime", "fractions", "functools", "io", "itertools", "json"),
     *("math", "numpy", "pathlib", "random", "tomllib", "typing"),

@@ -299,3 +299,13 @@ def test_a_stream_of_which_the_next_line_does_not_come_is_ended(
         last = json.loads(b"".join(connection.chunks()).splitlines()[-1])
         assert (last["complete"], last["rows"]) == (False, 5)
         assert [each["code"] for each in last["problem"]["problems"]] == ["too_many"]
+
+
+def test_a_stream_takes_no_idempotency_key(client: httpx.Client, record: dict[str, Any]) -> None:
+    headers = {"content-type": "application/x-ndjson", "idempotency-key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
+    response = client.post("/v1/predict/batch", content=json.dumps(record), headers=headers)
+    assert response.status_code == 400
+    [problem] = response.json()["problems"]
+    assert problem["message"] == (
+        "idempotency-key is not taken with a stream of lines; send a batch of up to 1,000 records, or leave the key out"
+    )

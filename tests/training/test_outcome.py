@@ -8,8 +8,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
+from features.change import NOISE_SD
 from features.record import Measurement, PatientRecord, Visit
-from training.outcome import NOISE_SD, NoOutcome, Outcome, alike, outcome
+from training.outcome import NoOutcome, Outcome, alike, outcome
 
 SCORE = "alsfrs_r_total"
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from datetime import date
 from itertools import pairwise
 
+from features.change import NOISE_SD
 from features.derive import complete
 from features.table import AGE, DATE, DEATH, PATIENT, TablePatient, absent, canonical, day_of, number
 from features.units import plain
 from training.contract.contract_finding import Finding, Material, Severity
-from training.outcome import NOISE_SD
 
 MONTHS_TOLERANCE = 0.5
 """Assumption: a day of death and a day of visit, each rounded to months, may cross by this much."""

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from features.change import weight
 from features.compose import compose
 from features.consistency import contradictions
+from features.derive import SCALE_MAXIMUM
 from features.matrix import DesignMatrix
 from features.record import Measurement, PatientRecord, Visit
 from features.vocabulary import Quantity, vocabulary
@@ -94,9 +96,12 @@ def _history(matrix: DesignMatrix, values: Values) -> tuple[Visit, ...]:
     """The visit, and one four months before: only the score, from which it fell."""
     now = _visit(matrix, values)
     scale = vocabulary().quantities[matrix.scale]
-    change = values.get(f"{scale.column}_change_per_month", 0.0)
-    score = _readable(scale, values[scale.column] - change * MONTHS_BETWEEN)
-    return Visit(now.month - MONTHS_BETWEEN, {scale.name: Measurement(score)}), now
+    score, change = values[scale.column], values.get(f"{scale.column}_change_per_month")
+    so_far = (score - SCALE_MAXIMUM[matrix.scale]) / now.month
+    share = weight(((0.0, 0.0), (MONTHS_BETWEEN, 0.0)))  # that the two scores have in the change
+    measured = 0.0 if change is None else so_far + (change - so_far) / share
+    before = _readable(scale, score - measured * MONTHS_BETWEEN)
+    return Visit(now.month - MONTHS_BETWEEN, {scale.name: Measurement(before)}), now
 
 
 def _visit(matrix: DesignMatrix, values: Values) -> Visit:

@@ -6,10 +6,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.derive import CHANGE, derive
+from features.change import weight
+from features.derive import CHANGE, SCALE_MAXIMUM, derive, readings_of
 from features.record import Measurement, PatientRecord, Visit
+from features.vocabulary import vocabulary
 from scoring.rows.patients import Patients
-from scoring.rows.slopes import changes
+from scoring.rows.slopes import trend
 
 SIZES = st.lists(st.integers(1, 6), min_size=1, max_size=6)
 
@@ -22,7 +24,8 @@ def test_changes_are_those_of_one_record(sizes: list[int], random: object) -> No
     month = np.concatenate([np.sort(rng.choice(60, size, replace=False) / 3.0) for size in sizes])
     values = np.where(rng.random(count) < 0.3, np.nan, rng.integers(0, 4, count) / 3.0 + 0.1)
     beyond = rng.random(count) < 0.2
-    found = changes(values, beyond, month, starts)
+    quantity = "alsfrs_r_total" if rng.random() < 0.5 else "crp"
+    found = trend(values, beyond, month, starts, SCALE_MAXIMUM.get(quantity))
     for first, size in zip(starts.tolist(), sizes, strict=True):
         for last in range(first, first + size):
             visits = tuple(
@@ -30,12 +33,18 @@ def test_changes_are_those_of_one_record(sizes: list[int], random: object) -> No
                     float(month[at]),
                     {}
                     if np.isnan(values[at])
-                    else {"crp": Measurement(float(values[at]), "<" if beyond[at] else None)},
+                    else {quantity: Measurement(float(values[at]), "<" if beyond[at] else None)},
                 )
                 for at in range(first, last + 1)
             )
-            expected = derive(PatientRecord(visits), "alsfrs_r_total").get("crp_mg_l" + CHANGE)
-            assert (None if np.isnan(found[last]) else found[last]) == expected
+            column = vocabulary().quantities[quantity].column
+            expected = derive(PatientRecord(visits), "alsfrs_r_total").get(column + CHANGE)
+            assert (None if np.isnan(found.change[last]) else found.change[last]) == expected
+            readings = readings_of(PatientRecord(visits)).get(quantity, [])
+            exact = [(at, item.value) for at, item in readings if item.comparator is None]
+            share = weight(exact) if len(exact) >= 2 else None
+            assert (None if np.isnan(found.weight[last]) else found.weight[last]) == share
+            assert found.without_limits[last] == (len(readings) >= 2 and len(exact) < len(readings))
 
 
 @given(SIZES, st.randoms(use_true_random=False))

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.change import NOISE_SD
 from training.cohort import read_cohort
 from training.contract.contract import Checked, check
 from training.contract.contract_finding import Severity
-from training.outcome import NOISE_SD
 
 TODAY = date(2026, 1, 31)
 ERROR, WARNING, NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE
