@@ -13,7 +13,7 @@ import numpy as np
 
 from features.matrix import DesignMatrix
 from model.answer import PackRef
-from model.applicability import Applicability, Knots
+from model.applicability import Applicability, Knots, TrainingRange
 from model.canonical import canonical_json
 from model.checked_numbers import finite, number
 from model.fitted import SITUATIONS, FittedModel
@@ -161,7 +161,8 @@ def _not_json(constant: str) -> NoReturn:
 
 
 def _check_width(applicability: Applicability, width: int) -> None:
-    if len(applicability.measured) != width or any(not 0 <= at < width for at in applicability.positions):
+    positions = (*applicability.positions, *(each.position for each in applicability.ranges))
+    if len(applicability.measured) != width or any(not 0 <= at < width for at in positions):
         raise ValueError("positions or shares in applicability.json are of another width")
 
 
@@ -181,6 +182,7 @@ def _applicability_to_json(applicability: Applicability) -> dict[str, object]:
         "limit": applicability.limit,
         "measured": list(applicability.measured),
         "false_alarm_rate": applicability.false_alarm_rate,
+        "ranges": [[each.position, each.lowest, each.highest] for each in applicability.ranges],
     }
 
 
@@ -199,7 +201,17 @@ def _applicability_from_json(table: Mapping[str, object]) -> Applicability:
         limit=number(table["limit"]),
         measured=tuple(finite(table["measured"]).tolist()),
         false_alarm_rate=number(table["false_alarm_rate"]),
+        ranges=_ranges(table.get("ranges", [])),  # none in a pack that was made before there were any
     )
+
+
+def _ranges(table: object) -> tuple[TrainingRange, ...]:
+    if not isinstance(table, list):
+        raise ValueError("ranges are not a list")
+    found = tuple(TrainingRange(int(at), number(lowest), number(highest)) for at, lowest, highest in table)
+    if any(each.lowest > each.highest for each in found) or len({each.position for each in found}) < len(found):
+        raise ValueError("a range ends before it begins, or stands there twice")
+    return found
 
 
 def _knots(table: Mapping[str, object]) -> Knots:

@@ -21,6 +21,7 @@ from model.cautions import (
     MOST_MISSING_SHARE,
     MOST_TIMES_BEYOND,
     OLDEST_SCORE_MONTHS,
+    VENTILATED,
     is_amount,
     taken,
 )
@@ -114,11 +115,9 @@ def _stale(cases: Cases) -> Mask:
 
 
 def _outside_training(cases: Cases) -> Mask:
-    found = cases.nobody
-    applicability = cases.predictor.applicability
-    for at, knots in zip(applicability.positions, applicability.knots, strict=True):
-        found |= (cases.rows[:, at] < knots.lowest) | (cases.rows[:, at] > knots.highest)
-    return found
+    at, lowest, highest = cases.predictor.applicability.limits
+    values = cases.rows[:, at]
+    return np.asarray(((values < lowest) | (values > highest)).any(axis=1))
 
 
 def _at_limit(cases: Cases) -> Mask:
@@ -138,17 +137,24 @@ def _too_little(cases: Cases) -> Mask:
     return cases.weight(cases.gaps, [unseen] * len(cases.predictor.importance)) > LARGEST_UNSEEN_SHARE
 
 
+def _invasive_ventilation(cases: Cases) -> Mask:
+    found = cases.nobody
+    for name in VENTILATED:
+        if name in cases.readings:
+            found |= cases.readings[name].value == 0.0
+    return found
+
+
 def _far_outside(cases: Cases) -> Mask:
     found = cases.nobody
-    applicability = cases.predictor.applicability
-    for at, knots in zip(applicability.positions, applicability.knots, strict=True):
+    for at, seen in cases.predictor.applicability.range_of.items():
         if not is_amount(cases.predictor.matrix.features[at]):
             continue
         value = cases.rows[:, at]
-        if knots.highest > 0.0:
-            found |= value / knots.highest > MOST_TIMES_BEYOND
-        below = (value > 0.0) & (value < knots.lowest)
-        found |= np.divide(knots.lowest, value, out=np.zeros_like(value), where=below) > MOST_TIMES_BEYOND
+        if seen.highest > 0.0:
+            found |= value / seen.highest > MOST_TIMES_BEYOND
+        below = (value > 0.0) & (value < seen.lowest)
+        found |= np.divide(seen.lowest, value, out=np.zeros_like(value), where=below) > MOST_TIMES_BEYOND
     return found
 
 
@@ -163,6 +169,7 @@ CAUTIONS: tuple[tuple[str, Callable[[Cases], Mask]], ...] = (
 ABSTENTIONS: tuple[tuple[str, Callable[[Cases], Mask]], ...] = (
     ("no_functional_score", lambda cases: np.isnan(cases.score_age)),
     ("functional_score_too_old", lambda cases: cases.score_age > OLDEST_SCORE_MONTHS),
+    ("invasive_ventilation", _invasive_ventilation),
     ("too_little_to_go_on", _too_little),
     ("score_near_its_end", lambda cases: ~cases.possible),
     ("far_outside_training_range", _far_outside),

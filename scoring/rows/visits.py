@@ -9,10 +9,10 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from features.consistency import COMPLETED, IDENTITIES, Identity
+from features.consistency import COMPLETED, IDENTITIES, MOST_YEARS_APART, Identity
 from features.parse import MOST_VISITS
-from features.table import AGE, COMPARATOR, DATE, DELAY, ONSET, PATIENT, TIME
-from features.units import DAYS_PER_MONTH
+from features.table import AGE, BIRTH, COMPARATOR, DATE, DELAY, ONSET, PATIENT, TIME
+from features.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 from features.vocabulary import Quantity, vocabulary
 from scoring.rows.cells import Codes, Column, Numbers, identities, read_codes, read_days, read_numbers
 from scoring.rows.patients import Patients
@@ -22,6 +22,7 @@ Integers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 RILUZOLE = "riluzole"
+_ROUNDING = 1e-6  # years: how near a limit the parser decides
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +67,9 @@ class _Reader:
         known_age, known_delay = self.number(AGE, exact=True).values, self.number(DELAY, exact=True).values
         dated = day.there
         self.odd |= dated == (~np.isnan(time.values))  # a time, or a date, and never both
+        for column in (TIME, AGE, DELAY):  # told exactly: nothing is below or above a limit
+            if column + COMPARATOR in self.columns:
+                self.odd |= self.codes(column + COMPARATOR, ()).odd
         clock = np.where(dated, day.places / DAYS_PER_MONTH, time.values)
         patients = Patients.of(identities(self.columns.get(PATIENT), self.count), clock)
         measured = self.measured()
@@ -77,6 +81,7 @@ class _Reader:
         sent = {name: ~np.isnan(found.values) for name, found in measured.items()}
         complete(measured, self.count)
         age = self.age(patients, known_age[order], clock[order], month)
+        age = self.age_by_birth(patients, age, day.places[order], month)
         delay = self.delay(patients, known_delay[order], month)
         categories = self.categories(patients)
         return Visits(patients, month, age, delay, categories, measured, sent, patients.any(self.odd))
@@ -119,7 +124,7 @@ class _Reader:
         there = ~np.isnan(numbers.values)
         if column + COMPARATOR in self.columns:
             said = self.codes(column + COMPARATOR, ("<", ">"))
-            self.odd |= there & (said.odd | (said.there & numbers.beyond))
+            self.odd |= there & (said.odd | (said.there & (numbers.beyond | quantity.integer)))
             numbers = Numbers(numbers.values, numbers.beyond | (there & said.there), numbers.odd)
         if quantity.qualifier is not None and quantity.qualifier.name in self.columns:
             said = self.codes(quantity.qualifier.name, (quantity.qualifier.comparable,))
@@ -155,13 +160,32 @@ class _Reader:
         return month
 
     def age(self, patients: Patients, known: Floats, clock: Floats, month: Floats) -> Floats:
-        """As `features.table` does: the first that is known, and the time between."""
+        """As `features.table` does: the first that is known, and the time between; none may contradict it."""
         first, last = patients.earliest(~np.isnan(known)), patients.last
+        with np.errstate(invalid="ignore"):
+            apart = np.abs(known - known[first] - (clock - clock[first]) / 12.0)
+            differ = patients.any(~np.isnan(known) & (known != known[first]))
+            self.odd |= differ & (apart > MOST_YEARS_APART - _ROUNDING)
         years = np.where(first >= 0, known[first] + (clock[last] - clock[first]) / 12.0, np.nan)
         low, high = vocabulary().by_column[AGE].plausible
         with np.errstate(invalid="ignore"):
             self.odd |= (years < low) | (years > high)
         return np.asarray(years - (month[last] - month) / 12.0)
+
+    def age_by_birth(self, patients: Patients, age: Floats, day: Integers, month: Floats) -> Floats:
+        """The age by the day of birth where that is told alone; the parser reads a month, a year, or both."""
+        if BIRTH not in self.columns:
+            return age
+        said = self.days(BIRTH)
+        places = np.where(said.there, said.places, np.nan)[patients.order]
+        birth, differ = patients.constant(places)
+        told, last = patients.any((said.there | said.odd)[patients.order]), patients.last
+        years = (day[last] - birth) / DAYS_PER_YEAR
+        low, high = vocabulary().by_column[AGE].plausible
+        with np.errstate(invalid="ignore"):
+            plain = ~differ & (years >= low) & (years <= high) & np.isnan(age) & (birth <= self.today)
+        self.odd |= told & ~(plain & (day > 0) & ~patients.any(said.odd[patients.order]))
+        return np.where(told, years - (month[last] - month) / 12.0, age)
 
     def delay(self, patients: Patients, known: Floats, month: Floats) -> Floats:
         found, differ = patients.constant(known)

@@ -116,7 +116,7 @@ def odd_visits(faults: Faults) -> None:
     faults.expect(WARNING, "rising_score", rows[-1], "alsfrs_r_total")
     rows = faults.rows()
     faults.put(rows[1], "age_years", faults.frame.loc[rows[1], "age_years"] + 10)
-    faults.expect(WARNING, "age_and_time", rows[1], "age_years")
+    faults.expect(ERROR, "contradiction", rows[1], "age_years")
     rows = faults.rows()
     faults.put(rows, "systolic_bp_mmhg", [118.0 + at for at in range(len(rows))])
     faults.put(rows, "diastolic_bp_mmhg", [80.0 + at for at in range(len(rows))])
