@@ -32,13 +32,13 @@ def record_schema() -> Json:
         },
         "onset_date": {
             **PARTIAL_DATE,
-            "description": f"Date of the first symptom; needed where visits have dates. {MIDDLE} on what it does to "
-            "the decline since onset. What of a month or a year is after the first visit is left out.",
+            "description": f"Date of the first symptom; needed where visits have dates. {MIDDLE} on what it does "
+            "to the decline since onset. What of a month or a year is after the first visit is left out.",
         },
         "birth_date": {
             **PARTIAL_DATE,
-            "description": f"From it follows the age at the index visit, where visits have dates. {MIDDLE}. With an "
-            "age beside it, the two must agree to a year and a half.",
+            "description": f"From it follows the age at the index visit, where visits have dates. {MIDDLE}. With "
+            "an age beside it, the two must agree to a year and a half.",
         },
         **{name: _category(item) for name, item in vocabulary().categories.items() if name not in VISIT_KEYS},
         **_exact_quantities(RECORD_KEYS),
