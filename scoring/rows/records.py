@@ -18,15 +18,14 @@ Floats = NDArray[np.float64]
 
 
 def is_plain(record: PatientRecord) -> bool:
-    """Whether columns hold all of it: what it holds is comparable with what a model knows, and dated to the day.
+    """Whether all that it holds is comparable with what a model knows, so that columns hold all of it.
 
     >>> from features.record import Measurement, Visit
     >>> at_1_to_4 = Measurement(40.0, qualifier="1:4")
     >>> is_plain(PatientRecord((Visit(9.0, {"treg_suppression": at_1_to_4}),)))
     False
     """
-    exact = record.onset_margin_months == 0.0 and record.age_margin_years == 0.0
-    return exact and all(
+    return all(
         comparable(quantity, visit.measurements[quantity.name])
         for quantity in qualified()
         for visit in record.visits
@@ -59,6 +58,8 @@ def visits_of(records: Sequence[PatientRecord]) -> Visits:
         measured,
         sent,
         np.zeros(count, np.bool_),
+        onset_margin=np.repeat(_numbers([record.onset_margin_months for record in records]), sizes),
+        age_margin=np.repeat(_numbers([record.age_margin_years for record in records]), sizes),
     )
 
 

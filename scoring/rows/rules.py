@@ -114,6 +114,15 @@ def _stale(cases: Cases) -> Mask:
     return cases.nobody if cases.visits.patients.alone else cases.of_inputs(stale)
 
 
+def _approximate_onset(cases: Cases) -> Mask:
+    told = {"months_since_onset", "delta_fs"} & set(cases.predictor.matrix.columns)
+    return cases.visits.onset_margin > 0.0 if told else cases.nobody
+
+
+def _approximate_age(cases: Cases) -> Mask:
+    return cases.visits.age_margin > 0.0 if "age_years" in cases.predictor.matrix.columns else cases.nobody
+
+
 def _outside_training(cases: Cases) -> Mask:
     at, lowest, highest = cases.predictor.applicability.limits
     values = cases.rows[:, at]
@@ -162,6 +171,8 @@ CAUTIONS: tuple[tuple[str, Callable[[Cases], Mask]], ...] = (
     ("missing_input", _important_missing),
     ("never_missing_in_training", _unseen_gap),
     ("stale_input", _stale),
+    ("approximate_onset", _approximate_onset),
+    ("approximate_age", _approximate_age),
     ("outside_training_range", _outside_training),
     ("beyond_limit", _at_limit),
     ("not_an_input", _not_an_input),

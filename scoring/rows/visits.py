@@ -14,7 +14,7 @@ from features.parse import MOST_VISITS
 from features.table import AGE, BIRTH, COMPARATOR, DATE, DELAY, ONSET, PATIENT, TIME
 from features.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 from features.vocabulary import Quantity, vocabulary
-from scoring.rows.cells import Codes, Column, Numbers, identities, read_codes, read_days, read_numbers
+from scoring.rows.cells import Codes, Column, Numbers, identities, read_codes, read_days, read_numbers, read_periods
 from scoring.rows.patients import Patients
 
 Floats = NDArray[np.float64]
@@ -40,6 +40,8 @@ class Visits:
     measured: Mapping[str, Numbers]  # by quantity: as sent, and then what follows exactly from others
     sent: Mapping[str, Mask]  # by quantity (n,): whether it was sent
     odd: Mask  # (n,)
+    onset_margin: Floats  # (n,) months by which the onset may be earlier or later; 0 where it is known to the day
+    age_margin: Floats  # (n,) years, by the birth
 
 
 def read_visits(columns: Mapping[str, Column], units: Mapping[str, str], count: int, today: date) -> Visits:
@@ -76,15 +78,27 @@ class _Reader:
         self.contradictions(measured)
         order = patients.order
         self.odd = self.odd[order]
-        month = self.months(patients, time.values[order], day.places[order], dated[order])
+        month, onset_margin = self.months(patients, time.values[order], day.places[order], dated[order])
         measured = {name: found if patients.alone else found.take(order) for name, found in measured.items()}
         sent = {name: ~np.isnan(found.values) for name, found in measured.items()}
         complete(measured, self.count)
         age = self.age(patients, known_age[order], clock[order], month)
-        age = self.age_by_birth(patients, age, day.places[order], month)
-        delay = self.delay(patients, known_delay[order], month)
+        age, age_margin = self.age_by_birth(patients, age, day.places[order], month)
+        delay = self.delay(patients, known_delay[order], month + onset_margin)
         categories = self.categories(patients)
-        return Visits(patients, month, age, delay, categories, measured, sent, patients.any(self.odd))
+        odd = patients.any(self.odd)
+        return Visits(
+            patients,
+            month,
+            age,
+            delay,
+            categories,
+            measured,
+            sent,
+            odd,
+            onset_margin=onset_margin,
+            age_margin=age_margin,
+        )
 
     def number(self, column: str, *, exact: bool = False) -> Numbers:
         """The numbers of a column, by position in the chunk; what is odd is noted."""
@@ -105,9 +119,19 @@ class _Reader:
     def days(self, column: str) -> Codes:
         cells = self.columns.get(column)
         found = Codes(np.full(self.count, -1), self.nothing > 0) if cells is None else read_days(cells)
-        if column == DATE:
-            self.odd |= found.odd | (found.places > self.today)
+        self.odd |= found.odd | (found.places > self.today)
         return found
+
+    def period(self, patients: Patients, column: str) -> tuple[Floats, Floats, Mask]:
+        """The first and the last day of what is one date for all rows of a patient, and where it cannot be used."""
+        if column not in self.columns:
+            return self.nothing, self.nothing, self.nothing > 0
+        said = read_periods(self.columns[column])
+        first, differ = patients.constant(said.first[patients.order])
+        last, differs = patients.constant(said.last[patients.order])
+        odd = patients.any(said.odd[patients.order])
+        with np.errstate(invalid="ignore"):
+            return first, last, odd | differ | differs | (first > self.today)
 
     def measured(self) -> dict[str, Numbers]:
         """By quantity, all that any row has."""
@@ -140,24 +164,26 @@ class _Reader:
                 with np.errstate(invalid="ignore"):
                     self.odd |= known & ~np.asarray(identity.allows(own.values, expected))
 
-    def months(self, patients: Patients, time: Floats, day: Integers, dated: Mask) -> Floats:
-        """Months since onset in the order of time; a patient's rows are dated in one way, at different times."""
-        month = time
+    def months(self, patients: Patients, time: Floats, day: Integers, dated: Mask) -> tuple[Floats, Floats]:
+        """Months since onset in the order of time, and how far they may be off by the onset.
+
+        A patient's rows are dated in one way, at different times.
+        """
+        month, margin = time, np.zeros(self.count)
         if dated.any():
-            said = self.days(ONSET)
-            places = np.where(said.there, said.places, np.nan)[patients.order]
-            onset, differ = patients.constant(places)
-            month = np.where(dated, (day - onset) / DAYS_PER_MONTH, time)
+            first, last, wrong = self.period(patients, ONSET)
+            last = np.fmin(last, np.fmax(first, day[patients.first]))  # symptoms began before the first visit
+            month = np.where(dated, (day - (first + last) / 2.0) / DAYS_PER_MONTH, time)
+            margin = np.where(dated, (last - first) / 2.0 / DAYS_PER_MONTH, 0.0)
             latest = vocabulary().quantities[TIME].plausible[1]
             with np.errstate(invalid="ignore"):
-                known = (onset <= self.today) & (month >= 0.0) & (month <= latest)
-            wrong = patients.any(said.odd[patients.order]) | differ | ~known
-            self.odd |= (dated & wrong) | (patients.any(dated) & ~dated)
+                known = (month >= 0.0) & (month <= latest)
+            self.odd |= (dated & (wrong | ~known)) | (patients.any(dated) & ~dated)
         if not patients.alone:
             later = np.append(True, month[1:] > month[:-1])
             later[patients.starts] = True
             self.odd |= ~later | np.repeat(patients.sizes > MOST_VISITS, patients.sizes)
-        return month
+        return month, margin
 
     def age(self, patients: Patients, known: Floats, clock: Floats, month: Floats) -> Floats:
         """As `features.table` does: the first that is known, and the time between; none may contradict it."""
@@ -172,26 +198,25 @@ class _Reader:
             self.odd |= (years < low) | (years > high)
         return np.asarray(years - (month[last] - month) / 12.0)
 
-    def age_by_birth(self, patients: Patients, age: Floats, day: Integers, month: Floats) -> Floats:
-        """The age by the day of birth where that is told alone; the parser reads a month, a year, or both."""
+    def age_by_birth(self, patients: Patients, age: Floats, day: Integers, month: Floats) -> tuple[Floats, Floats]:
+        """The age, by the birth where that is told alone, and its margin; the parser reads both at once."""
         if BIRTH not in self.columns:
-            return age
-        said = self.days(BIRTH)
-        places = np.where(said.there, said.places, np.nan)[patients.order]
-        birth, differ = patients.constant(places)
-        told, last = patients.any((said.there | said.odd)[patients.order]), patients.last
-        years = (day[last] - birth) / DAYS_PER_YEAR
+            return age, np.zeros(self.count)
+        first, last_day, wrong = self.period(patients, BIRTH)
+        told, last = wrong | ~np.isnan(first), patients.last
+        years = (day[last] - (first + last_day) / 2.0) / DAYS_PER_YEAR
         low, high = vocabulary().by_column[AGE].plausible
         with np.errstate(invalid="ignore"):
-            plain = ~differ & (years >= low) & (years <= high) & np.isnan(age) & (birth <= self.today)
-        self.odd |= told & ~(plain & (day > 0) & ~patients.any(said.odd[patients.order]))
-        return np.where(told, years - (month[last] - month) / 12.0, age)
+            plain = ~wrong & (years >= low) & (years <= high) & np.isnan(age) & (day > 0)
+        self.odd |= told & ~plain
+        margin = np.where(told, (last_day - first) / 2.0 / DAYS_PER_YEAR, 0.0)
+        return np.where(told, years - (month[last] - month) / 12.0, age), margin
 
-    def delay(self, patients: Patients, known: Floats, month: Floats) -> Floats:
+    def delay(self, patients: Patients, known: Floats, latest: Floats) -> Floats:
         found, differ = patients.constant(known)
         self.odd |= differ
         with np.errstate(invalid="ignore"):
-            return np.where(found > month, np.nan, found)
+            return np.where(found > latest, np.nan, found)
 
     def categories(self, patients: Patients) -> dict[str, Integers]:
         """Of the patient, but for riluzole: that is the last known up to the visit."""
