@@ -159,8 +159,8 @@ def _outside_training(case: Case) -> list[Caution]:
     for at in case.outside:
         feature, seen = case.matrix.features[at], case.applicability.range_of[at]
         words = (
-            f"{feature.label}, {_shown(case.row[at], feature)}, is outside the range that the training cohort "
-            f"covers, {seen.lowest:.3g} to {_shown(seen.highest, feature)}."
+            f"{feature.label}, {_shown(case.row[at], feature)}, is outside the range in which nearly all of the "
+            f"training cohort lies, {seen.lowest:.3g} to {_shown(seen.highest, feature)}."
         )
         found.append(Caution("outside_training_range", (feature.column,), words))
     return found
@@ -289,8 +289,8 @@ def _far_outside(case: Case) -> list[Reason]:
         return []
     fields = _fields(case, beyond)
     words = (
-        f"Many times beyond the range that the training cohort covers: {_named(fields)}. Check value and unit; if "
-        "they are right, this model does not know such patients."
+        f"Many times beyond the range in which nearly all of the training cohort lies: {_named(fields)}. Check "
+        "value and unit; if they are right, this model does not know such patients."
     )
     return [Reason("far_outside_training_range", fields, words)]
 
@@ -327,8 +327,10 @@ def _named(fields: Iterable[str]) -> str:
     >>> _named(("nfl", "sex"))
     'nfl (Neurofilament light chain, blood), sex (Sex)'
     """
-    known = {**vocabulary().quantities, **vocabulary().categories}
-    return ", ".join(f"{field} ({known[field].label})" for field in fields)
+    words = vocabulary()
+    labels = {name: quantity.label for name, quantity in words.quantities.items()}
+    labels |= {name: category.label for name, category in words.categories.items()}
+    return ", ".join(f"{field} ({labels[field]})" for field in fields)
 
 
 CAUTIONS: tuple[Callable[[Case], list[Caution]], ...] = (

@@ -13,7 +13,7 @@ import numpy as np
 
 from features.matrix import DesignMatrix
 from model.answer import PackRef
-from model.applicability import Applicability, Knots, TrainingRange
+from model.applicability import Applicability, Knots
 from model.canonical import canonical_json
 from model.checked_numbers import finite, number
 from model.fitted import SITUATIONS, FittedModel
@@ -26,6 +26,7 @@ from model.fitted_files import (
 )
 from model.golden import GoldenAnswer, golden_answers
 from model.predictor import Predictor
+from model.training_range import TrainingRange
 
 UNBORN = "0" * 64  # the id of a pack whose manifest is not written yet
 BOOSTERS = (

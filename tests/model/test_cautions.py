@@ -256,7 +256,7 @@ ITEMS = dict.fromkeys(ITEMS_ALSFRS_R, 3.0)
             record(visit(20.0, crp=500.0)),
             "far_outside_training_range",
             ("crp",),
-            "covers: crp (C-reactive protein). Check value and unit;",
+            "lies: crp (C-reactive protein). Check value and unit;",
         ),
         (
             record(visit(20.0, **{**ITEMS, "alsfrs_ventilation": 0.0})),
@@ -336,8 +336,8 @@ def test_a_birth_known_to_the_year_is_said() -> None:
 def test_a_range_is_said_with_the_value() -> None:
     words = {c.code: c.words for c in cautions(case(record(visit(20.0, crp=40.0))))}["outside_training_range"]
     seen = APPLICABILITY.range_of[MATRIX.columns.index("crp_mg_l")]
-    ends = f"{seen.lowest:.3g} to {seen.highest:.3g} mg/L."
-    assert words == f"C-reactive protein, 40 mg/L, is outside the range that the training cohort covers, {ends}"
+    says = "C-reactive protein, 40 mg/L, is outside the range in which nearly all of the training cohort lies, "
+    assert words == f"{says}{seen.lowest:.3g} to {seen.highest:.3g} mg/L."
 
 
 def test_every_rule_has_been_triggered_above() -> None:
