@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.consistency import COMPLETED_FROM
-from features.derive import DRAWN, Readings, comparable, qualified
+from features.derive import DRAWN, SCALE_MAXIMUM, Readings, comparable, qualified
 from features.feature import Feature
 from features.matrix import DesignMatrix
 from features.record import PatientRecord
@@ -230,6 +230,9 @@ def _no_total(case: Case, label: str) -> Reason:
     """No total and, where items of it were sent, which of the same visit are missing."""
     scale = case.matrix.scale
     words = f"There is no {label} ({scale}) in the record, and this model counts in its points."
+    others = [name for name in SCALE_MAXIMUM if name != scale and name in case.readings]
+    if others:
+        words += f" {_named(others)} is of another scale, and cannot stand in its place."
     items = COMPLETED_FROM[scale]
     partly = [v for v in case.record.visits if any(item in v.measurements for item in items)]
     if partly:

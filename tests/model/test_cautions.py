@@ -246,6 +246,12 @@ ITEMS = dict.fromkeys(ITEMS_ALSFRS_R, 3.0)
             "visit.",
         ),
         (
+            record(visit(20.0, alsfrs_r_total=None, alsfrs_total=30)),
+            "no_functional_score",
+            ("alsfrs_r_total",),
+            "alsfrs_total (ALSFRS total (older scale)) is of another scale, and cannot stand in its place.",
+        ),
+        (
             record(visit(10.0), visit(22.5, alsfrs_r_total=None)),
             "functional_score_too_old",
             ("alsfrs_r_total",),
