@@ -187,7 +187,12 @@ def _applicability_to_json(applicability: Applicability) -> dict[str, object]:
     }
 
 
+_APPLICABILITY_KEYS = {"positions", "knots", "covariance", "limit", "measured", "false_alarm_rate", "ranges"}
+
+
 def _applicability_from_json(table: Mapping[str, object]) -> Applicability:
+    if unknown := sorted(table.keys() - _APPLICABILITY_KEYS):
+        raise ValueError(f"{', '.join(unknown)} is no part of it")
     positions, knots, covariance = table["positions"], table["knots"], table["covariance"]
     if not isinstance(positions, list) or not isinstance(knots, list) or len(knots) != len(positions):
         raise ValueError("positions and knots do not match")
