@@ -1,6 +1,6 @@
 """How far beyond the training range a value may be: wrong units that are stopped, and false alarms, by limit.
 
-    python benchmarks/far_outside.py PACK [PROACT_CSV] [--patients 1000] [--seed 11]
+    python benchmarks/far_outside.py PACK [PROACT_CSV] [--patients 1000] [--seed 11] [--extremes]
 
 Simulated patients that PACK was not trained on (another seed), as of their last visits. Wrong units: each amount
 that the model takes, multiplied and divided by 100 and 1,000, one at a time; it counts as stopped where it leaves
@@ -9,6 +9,9 @@ some of the rest. False alarms: unspoilt patients of whom any amount is that far
 
 With proact_visits.csv.gz: false alarms by index visit, ten times, ranges of one random half of the patients (and of
 the first 300 of it) against the visits of the other half.
+
+Cautions: the shares of visits of which any value, or any change per month, is outside its training range.
+With --extremes the ranges go to the most extreme values of training, as they did before docs/decisions/0017.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import argparse
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,9 +43,10 @@ PROACT_MAPPING = Path(__file__).parents[1] / "training" / "mappings" / "proact.t
 HALVES, FEW = 10, 300
 
 
-def main(pack: Path, proact: Path | None, count: int, seed: int) -> None:
+def main(pack: Path, proact: Path | None, count: int, seed: int, *, extremes: bool) -> None:
     predictor = load_pack(pack).predictor
     matrix, cohort = predictor.matrix, predictor.applicability
+    cohort = replace(cohort, ranges=()) if extremes else cohort
     X = simulated_rows(matrix, count, seed)
     times = spoilt_times(matrix, cohort, X)
     alarms = most_times(matrix, cohort, X)
@@ -52,8 +57,9 @@ def main(pack: Path, proact: Path | None, count: int, seed: int) -> None:
         print(f"| {limit:g} | {' | '.join(map(percent, stopped))} | {percent(np.mean(alarms > limit))} |")
     for name in ("x 100", "/ 100"):
         print(f"\n{name}, least often stopped at {MOST_TIMES_BEYOND:g}: {', '.join(worst(times[name]))}")
+    print(f"\noutside the training range: {cautioned(matrix, cohort, X)}")
     if proact is not None:
-        false_alarms(examples_of(read_cohort(proact, PROACT_MAPPING)), seed)
+        false_alarms(examples_of(read_cohort(proact, PROACT_MAPPING)), seed, extremes=extremes)
 
 
 def simulated_rows(matrix: DesignMatrix, count: int, seed: int) -> np.ndarray:
@@ -94,28 +100,41 @@ def worst(times: list[tuple[str, float]]) -> Iterator[str]:
         yield f"{quantity} {percent(np.mean(stopped))} of {len(stopped)}"
 
 
-def false_alarms(examples: Examples, seed: int) -> None:
+def cautioned(matrix: DesignMatrix, cohort: Applicability, X: np.ndarray) -> str:
+    """The shares of rows with a value, and with a change, outside."""
+    outside = [{matrix.features[at].kind == "change" for at in cohort.outside(row)} for row in X]
+    shares = {"a value": False, "a change": True}
+    told = [f"{name} in {np.mean([kind in each for each in outside]):.2%}" for name, kind in shares.items()]
+    return ", ".join([*told, f"any in {np.mean([bool(each) for each in outside]):.2%}"])
+
+
+def false_alarms(examples: Examples, seed: int, *, extremes: bool) -> None:
     generator, people = np.random.default_rng(seed), np.unique(examples.patient)
     found: dict[str, list[np.ndarray]] = {f"ranges of {FEW}": [], "ranges of the half": []}
+    cautions = dict.fromkeys(found, "")
     for _ in range(HALVES):
         drawn = generator.permutation(people)
         half = drawn[: len(drawn) // 2]
         others = ~np.isin(examples.patient, half)
         for name, taught in zip(found, (half[:FEW], half), strict=True):
-            found[name].append(most_times(examples.matrix, ranges(examples, taught), examples.X[others]))
+            cohort = replace(ranges(examples, taught), **({"ranges": ()} if extremes else {}))
+            found[name].append(most_times(examples.matrix, cohort, examples.X[others]))
+            cautions[name] = cautioned(examples.matrix, cohort, examples.X[others])
     print(f"\nPRO-ACT: {len(people):,} patients, {len(examples.y):,} index visits, {HALVES} random halves")
     print(f"\n| beyond by | {' | '.join(found)} |\n|---|{'---|' * len(found)}")
     for limit in LIMITS:
         shares = [np.mean(np.concatenate(times) > limit) for times in found.values()]
         print(f"| {limit:g} | {' | '.join(f'{share:.3%}' for share in shares)} |")
+    for name, told in cautions.items():
+        print(f"\noutside the training range, {name}, last half: {told}")
 
 
 def ranges(examples: Examples, taught: np.ndarray) -> Applicability:
     """What a pack that these patients were trained on knows of its cohort."""
     these = np.isin(examples.patient, taught)
-    return fit_applicability(
-        examples.X[these], range(examples.X.shape[1]), grouped_folds(examples.patient[these], 5, 0)
-    )
+    changes = [at for at, feature in enumerate(examples.matrix.features) if feature.kind == "change"]
+    others = [at for at in range(examples.X.shape[1]) if at not in changes]
+    return fit_applicability(examples.X[these], others, grouped_folds(examples.patient[these], 5, 0), changes)
 
 
 def percent(share: float) -> str:
@@ -128,5 +147,6 @@ if __name__ == "__main__":
     parser.add_argument("proact", type=Path, nargs="?")
     parser.add_argument("--patients", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--extremes", action="store_true")
     asked = parser.parse_args()
-    main(asked.pack, asked.proact, asked.patients, asked.seed)
+    main(asked.pack, asked.proact, asked.patients, asked.seed, extremes=asked.extremes)

@@ -9,6 +9,8 @@ from features.vocabulary import Quantity, vocabulary
 def compose(record: PatientRecord) -> dict[str, object]:
     """The JSON value that `parse_record` reads as this record, in canonical units and months since onset.
 
+    Months have no margin: that of an onset or a birth known to the month or the year is not in it.
+
     >>> from datetime import date
     >>> from features.parse import parse_record
     >>> record = PatientRecord((Visit(18.0, {"crp": Measurement(0.3, "<")}),), {"sex": "male"}, age_years=61.5)

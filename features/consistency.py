@@ -19,6 +19,8 @@ from features.units import amount, plain
 from features.vocabulary import vocabulary
 
 LOWEST_RATIO, HIGHEST_RATIO = 0.75, 1.33
+MOST_YEARS_APART = 1.5
+"""Assumption: two ages, each rounded down to years, may be off by one; half a year more for rounded months."""
 MOST_POINTS_APART = 1.0  # of the totals in PRO-ACT 96.3 % equal their items, 3.6 % are one point off (halves)
 ITEMS_SHARED = (
     "alsfrs_speech",
@@ -183,6 +185,26 @@ def late_diagnosis(delay: float | None, last_visit: float | None) -> list[Proble
             "send a visit at or after the diagnosis, leave the delay out, or check its unit",
         )
     ]
+
+
+def two_ages(age: float | None, by_birth: float, margin: float) -> list[Problem]:
+    """A problem if an age that was sent is not the one that follows from the date of birth.
+
+    Args:
+        age: in years, None where it was not sent or cannot be read.
+        by_birth: years from the birth to the same visit.
+        margin: by how many years that may be more or less.
+
+    >>> print(two_ages(70.0, 61.2, 0.5)[0])  # doctest: +NORMALIZE_WHITESPACE
+    age = 70 a, and 61.2 a by birth_date contradicts birth_date (allowed 2 a apart); send one of the two, or
+    correct it
+    """
+    most = MOST_YEARS_APART + margin
+    if age is None or abs(age - by_birth) <= most:
+        return []
+    both = f"{_said('age', age)}, and {by_birth:.1f} a by birth_date"
+    rule = f"contradicts birth_date (allowed {plain(round(most, 1))} a apart)"
+    return [Problem("contradiction", "age", both, rule, "send one of the two, or correct it")]
 
 
 def _breach(path: str, identity: Identity, values: Values) -> list[Problem]:

@@ -124,9 +124,8 @@ def _patient(record: PatientRecord) -> dict[str, float]:
     features = {"months_since_onset": record.index_visit.month}
     if record.age_years is not None:
         features["age_years"] = round(record.age_years, AGE_DECIMALS)
-    delay = record.diagnostic_delay_months
-    if delay is not None and delay <= record.index_visit.month:  # else nobody knew of it then
-        features["diagnostic_delay_months"] = delay
+    if record.diagnostic_delay_months is not None and record.knows_diagnosis:
+        features["diagnostic_delay_months"] = record.diagnostic_delay_months
     values = dict(record.categories)
     for visit in record.visits:
         if visit.riluzole is not None:

@@ -9,6 +9,8 @@ from features.record import Comparator, Measurement
 from features.units import amount, likely_unit, outside, plain, to_canonical
 from features.vocabulary import Quantity
 
+OF_ADULTS = "check it; the models are of adults, so for a person under 18 there is no answer"
+
 
 def parse_measurement(
     path: str, quantity: Quantity, value: object, *, exact: bool = False
@@ -20,7 +22,7 @@ def parse_measurement(
         quantity: what is measured.
         value: the JSON value ``{"value": number, "unit": UCUM code, "comparator": "<" or ">" (optional)}`` and,
             where the quantity has a qualifier, that.
-        exact: whether a comparator is refused (age, delay, time).
+        exact: whether a comparator is refused (age, delay, time); that of a score always is.
 
     >>> from features.vocabulary import vocabulary
     >>> parse_measurement("crp", vocabulary().quantities["crp"], {"value": 8200, "unit": "mg/L"})[0].remedy
@@ -31,9 +33,9 @@ def parse_measurement(
         remedy = "leave out what was not measured" if value is None else remedy
         return [Problem("wrong_type", path, shown(value), "is not an object with value and unit", remedy)]
     problems = [*_keys(path, quantity, value, exact=exact)]
-    number = _number(path, value, problems, exact=exact)
+    number = _number(path, value, problems, exact=exact or quantity.integer)
     unit = _unit(path, quantity, value, problems)
-    comparator = None if exact else _comparator(path, value, problems)
+    comparator = None if exact or quantity.integer else _comparator(path, value, problems)
     qualifier = _qualifier(path, quantity, value, problems)
     if number is None or unit is None:
         return problems
@@ -56,15 +58,33 @@ def plain_measurement(quantity: Quantity, value: object) -> Measurement | None:
 
 
 def _keys(path: str, quantity: Quantity, value: dict[str, object], *, exact: bool) -> list[Problem]:
-    allowed = ["value", "unit", *([] if exact else ["comparator"])]
+    never_beyond = exact or quantity.integer
+    allowed = ["value", "unit", *([] if never_beyond else ["comparator"])]
     if quantity.qualifier is not None:
         allowed.append(quantity.qualifier.name)
     remedy = f"the keys are {', '.join(allowed)}"
     return [
-        Problem("unknown_key", f"{path}.{key[:80]}", None, "is not a key here", remedy)
+        not_a_limit(f"{path}.{key}", quantity, value[key])
+        if key == "comparator"
+        else Problem("unknown_key", f"{path}.{key[:80]}", None, "is not a key here", remedy)
         for key in value
         if key not in allowed
     ]
+
+
+def not_a_limit(field: str, quantity: Quantity, comparator: object) -> Problem:
+    """The problem of a comparator where there is no limit of detection: a score, an age, a delay, a time.
+
+    >>> from features.vocabulary import vocabulary
+    >>> print(not_a_limit("alsfrs_speech.comparator", vocabulary().quantities["alsfrs_speech"], "<"))
+    ... # doctest: +NORMALIZE_WHITESPACE
+    alsfrs_speech.comparator = "<" stands at a score, which is counted: it has no limit of detection; send the
+    number alone, or leave the measurement out
+    """
+    kind = "a score, which is counted" if quantity.integer else f"{quantity.label}, which is told exactly"
+    rule = f"stands at {kind}: it has no limit of detection"
+    remedy = "send the number alone, or leave the measurement out"
+    return Problem("comparator_not_allowed", field, shown(comparator), rule, remedy)
 
 
 def _number(path: str, value: dict[str, object], problems: list[Problem], *, exact: bool) -> float | None:
@@ -147,4 +167,6 @@ def _plausible(path: str, quantity: Quantity, value: float, unit: str, canonical
     guess = likely_unit(quantity, value, unit)
     remedy = f"sent in {guess}?" if guess is not None else "check the value and its unit"
     remedy = "sent as a fraction, unit 1?" if guess == "1" else remedy
+    if quantity.name == "age" and side == "below" and guess is None:
+        remedy = OF_ADULTS
     return [Problem("out_of_range", path, sent, rule, remedy)]

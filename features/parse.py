@@ -4,31 +4,34 @@ The shape (also served as ``/v1/schema``)::
 
     {"reference": "optional, echoed", "sex": "female", "onset_site": "bulbar", "c9orf72": "normal",
      "age": {"value": 61, "unit": "a"}, "diagnostic_delay": {"value": 11, "unit": "mo"},
-     "onset_date": "2024-05-10",
+     "onset_date": "2024-05-10", "birth_date": "1963-11",
      "visits": [{"date": "2025-09-01", "riluzole": "yes",
                  "measurements": {"crp": {"value": 0.3, "unit": "mg/L", "comparator": "<"}}}]}
 
 A visit has either a ``date`` (then the record has an ``onset_date``) or ``months_since_onset``, a number with a
-unit. Only ``visits`` and, for each, its time and its measurements are required.
+unit. Only ``visits`` and, for each, its time and its measurements are required. ``age`` is that at the index
+visit; it also follows from a ``birth_date``, where visits have dates. ``onset_date`` and ``birth_date`` may be
+known to the month or the year alone: see `features.period`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import date
 
 from features.consistency import contradictions, late_diagnosis
 from features.measurement import parse_measurement, plain_measurement
-from features.problem import Problem, Rejected, shown
+from features.parse_time import TimeReader
+from features.period import Period
+from features.problem import Rejected, shown
 from features.record import Measurement, PatientRecord, Visit
 from features.reference_rule import broken_rule
-from features.units import DAYS_PER_MONTH, plain
+from features.units import DAYS_PER_MONTH
 from features.vocabulary import Vocabulary, vocabulary
 
 MOST_VISITS = 400
 LONGEST_REFERENCE = 128
-RECORD_KEYS = ("reference", "onset_date", "age", "diagnostic_delay", "visits")  # and the patient's categories
+RECORD_KEYS = ("reference", "onset_date", "birth_date", "age", "diagnostic_delay", "visits")  # and categories
 VISIT_KEYS = ("date", "months_since_onset", "riluzole", "measurements")
 
 
@@ -67,15 +70,12 @@ def parse_reference(value: object) -> str | None:
     return _Reader(vocabulary(), date.max).reference(value.get("reference"))
 
 
-class _Reader:
-    """Collects problems while it reads; a part that cannot be read is None."""
+class _Reader(TimeReader):
+    """Reads a record; a part that cannot be read is None."""
 
     def __init__(self, words: Vocabulary, today: date, *, afterwards: bool = False) -> None:
-        self.words = words
-        self.today = today
+        super().__init__(words, today)
         self.afterwards = afterwards
-        self.problems: list[Problem] = []
-        self.said: set[Problem] = set()
 
     def record(self, value: object) -> PatientRecord | None:
         patient_categories = [name for name in self.words.categories if name not in VISIT_KEYS]
@@ -87,8 +87,9 @@ class _Reader:
             for name in patient_categories
             if name in body and (text := self.category(name, name, body[name])) is not None
         }
-        onset = self.past("onset_date", body["onset_date"], "future_onset") if "onset_date" in body else None
-        age = self.number("age", body)
+        days = self.days(body.get("visits"))
+        onset = self.onset(body, days)
+        age, age_margin = self.age(body, days)
         delay = self.number("diagnostic_delay", body)
         visits = self.visits(body.get("visits"), onset, "onset_date" in body, delay) if "visits" in body else ()
         return PatientRecord(
@@ -97,9 +98,13 @@ class _Reader:
             age_years=age,
             diagnostic_delay_months=delay,
             reference=self.reference(body.get("reference")),
+            onset_margin_months=0.0 if onset is None or not days else onset.margin / DAYS_PER_MONTH,
+            age_margin_years=age_margin,
         )
 
-    def visits(self, value: object, onset: date | None, has_onset: bool, delay: float | None) -> tuple[Visit, ...]:
+    def visits(
+        self, value: object, onset: Period | None, has_onset: bool, delay: float | None
+    ) -> tuple[Visit, ...]:
         if not isinstance(value, list):
             self.add("wrong_type", "visits", shown(value), "is not a list", "send a list of visits")
             return ()
@@ -127,7 +132,8 @@ class _Reader:
             rule = "mixes dates and months since onset"
             self.add("mixed_time", "visits", None, rule, "date all visits in one way")
         if not self.afterwards:
-            self.problems += late_diagnosis(delay, month)
+            latest = None if month is None or onset is None else month + onset.margin / DAYS_PER_MONTH
+            self.problems += late_diagnosis(delay, month if latest is None or "date" not in styles else latest)
         return tuple(visits)
 
     def visit(self, path: str, body: Mapping[str, object], month: float | None) -> Visit:
@@ -158,7 +164,7 @@ class _Reader:
                 self.problems += found
         return measured
 
-    def month(self, path: str, body: Mapping[str, object], onset: date | None, has_onset: bool) -> float | None:
+    def month(self, path: str, body: Mapping[str, object], onset: Period | None, has_onset: bool) -> float | None:
         if ("date" in body) == ("months_since_onset" in body):
             rule = "has both a date and months_since_onset" if "date" in body else "has no time"
             self.add("visit_time", path, None, rule, "send either date or months_since_onset")
@@ -171,27 +177,6 @@ class _Reader:
         day = self.past(f"{path}.date", body["date"], "future_visit")
         return None if day is None or onset is None else self.months_between(f"{path}.date", onset, day)
 
-    def months_between(self, path: str, onset: date, day: date) -> float | None:
-        months = (day - onset).days / DAYS_PER_MONTH
-        latest = self.words.quantities["months_since_onset"].plausible[1]
-        remedy = "check onset_date and date"
-        if months < 0:
-            rule = "is before the onset of symptoms"
-            self.add("before_onset", path, shown(day.isoformat()), rule, remedy)
-        elif months > latest:
-            rule = f"is more than {plain(latest)} months after the onset of symptoms"
-            self.add("out_of_range", path, shown(day.isoformat()), rule, remedy)
-        else:
-            return months
-        return None
-
-    def past(self, path: str, value: object, code: str) -> date | None:
-        day = self.date(path, value)
-        if day is not None and day > self.today:
-            self.add(code, path, shown(value), "is in the future", "check the year")
-            return None
-        return day
-
     def order(self, path: str, month: float | None, before: float | None) -> None:
         if month is None or before is None or month > before:
             return
@@ -202,15 +187,6 @@ class _Reader:
             rule = "is earlier than the visit before it"
             self.add("time_order", path, None, rule, "send visits in time order")
 
-    def number(self, name: str, body: Mapping[str, object], path: str | None = None) -> float | None:
-        if name not in body:
-            return None
-        found = parse_measurement(path or name, self.words.quantities[name], body[name], exact=True)
-        if isinstance(found, Measurement):
-            return found.value
-        self.problems += found
-        return None
-
     def category(self, path: str, name: str, value: object) -> str | None:
         values = self.words.categories[name].values
         if isinstance(value, str) and value in values:
@@ -219,21 +195,6 @@ class _Reader:
         code, rule = ("unknown_value", "is not one of the values") if isinstance(value, str) else _NOT_TEXT
         self.add(code, path, shown(value), rule, f"send one of {choices}, or leave it out")
         return None
-
-    def date(self, path: str, value: object) -> date | None:
-        if not isinstance(value, str):
-            self.add("wrong_type", path, shown(value), "is not a text", "send a date as YYYY-MM-DD")
-            return None
-        if _DAY.fullmatch(value) is None:
-            remedy = "send the day alone, as in 2025-09-01"
-            self.add("bad_date", path, shown(value), "is not a date as YYYY-MM-DD", remedy)
-            return None
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            remedy = "check year, month and day"
-            self.add("bad_date", path, shown(value), "is not a day of the calendar", remedy)
-            return None
 
     def reference(self, value: object) -> str | None:
         if value is None:
@@ -284,12 +245,5 @@ class _Reader:
             return "is not a measurement", f'send it as "{known}" of the record'
         return "is not in the vocabulary", "GET /v1/vocabulary lists the names"
 
-    def add(self, code: str, field: str, value: str | None, rule: str, remedy: str) -> None:
-        problem = Problem(code, field, value, rule, remedy)
-        if problem not in self.said:
-            self.said.add(problem)
-            self.problems.append(problem)
-
 
 _NOT_TEXT = ("wrong_type", "is not a text")
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
+from features.consistency import MOST_YEARS_APART
+from features.measurement import not_a_limit, parse_measurement
 from features.parse import parse_record
-from features.problem import Problem, Rejected
-from features.record import PatientRecord
-from features.units import DAYS_PER_MONTH, to_canonical
+from features.problem import Problem, Rejected, shown
+from features.record import Measurement, PatientRecord
+from features.units import DAYS_PER_MONTH, plain, to_canonical
 from features.vocabulary import Quantity, vocabulary
 
 PATIENT, SITE, DEATH = "patient_id", "site", "death_month"
 TIME, DATE, ONSET = "months_since_onset", "visit_date", "onset_date"  # a table has the first, or the other two
+BIRTH = "birth_date"  # in place of the age, where visits have dates
 AGE, DELAY = "age_years", "diagnostic_delay_months"
 COMPARATOR = "_comparator"
-OTHER_COLUMNS = (PATIENT, SITE, DATE, ONSET, DEATH)
+OTHER_COLUMNS = (PATIENT, SITE, DATE, ONSET, BIRTH, DEATH)
 CENSORED = re.compile(r"\s*([<>])\s*([0-9.eE+-]+)\s*")
 _DECIMAL_COMMA = re.compile(r'" *[<>]? *[-+]?[0-9.]*,[0-9]+ *"')
 _PLACE = re.compile(r"row (\d+)(?:: (.*))?")
@@ -141,10 +144,14 @@ def _time(row: Row, units: Mapping[str, str]) -> float:
 def day_of(cell: object) -> str:
     """The day of a date, a time stamp or their text, as YYYY-MM-DD; any other text as it is, for the parser.
 
+    A year alone may be a number.
+
     >>> day_of(date(2025, 9, 1)), day_of("2025-09-01 00:00:00"), day_of("2025-09-011"), day_of("1.9.2025")
     ('2025-09-01', '2025-09-01', '2025-09-011', '1.9.2025')
+    >>> day_of("2025-09"), day_of(2025), day_of(2025.0)
+    ('2025-09', '2025', '2025')
     """
-    text = str(cell).strip()
+    text = str(int(cell) if isinstance(cell, float) and cell.is_integer() else cell).strip()
     stamp = _STAMP.fullmatch(text)
     return stamp[1] if stamp is not None else text
 
@@ -224,56 +231,79 @@ def number(cell: object) -> object:
 
 def _constants(rows: list[Row], units: Mapping[str, str], body: dict[str, object], problems: list[Problem]) -> None:
     """What is true of the patient on every row; rows that contradict each other are a problem."""
-    words = vocabulary()
-    onsets = list(dict.fromkeys(day_of(day) for day in _cells(rows, ONSET)))
-    if onsets and not all(absent(row.get(DATE)) for row in rows):
-        body[ONSET] = onsets[0]
-        if len(onsets) > 1:
-            problems.append(_changes(ONSET))
-    for name in words.categories:
-        values = list(dict.fromkeys(row[name] for row in rows if not absent(row.get(name))))
-        if name == "riluzole" or not values:
-            continue
-        body[name] = values[0]
-        if len(values) > 1:
-            problems.append(_changes(name))
-    delays = list(dict.fromkeys(number(delay) for delay in _cells(rows, DELAY)))
-    if delays:
-        body["diagnostic_delay"] = {"value": delays[0], "unit": units.get(DELAY, "mo")}
-        if len(delays) > 1:
-            problems.append(_changes(DELAY))
-    _age(rows, units, body)
+    dated = not all(absent(row.get(DATE)) for row in rows)
+    for column in (ONSET, BIRTH):
+        days = _constant(rows, column, day_of, problems) if dated or column == BIRTH else None
+        if days is not None:
+            body[column] = days
+    for name in vocabulary().categories:
+        value = None if name == "riluzole" else _constant(rows, name, lambda cell: cell, problems)
+        if value is not None:
+            body[name] = value
+    delay = _constant(rows, DELAY, number, problems)
+    if delay is not None:
+        body["diagnostic_delay"] = {"value": delay, "unit": units.get(DELAY, "mo")}
+    _age(rows, units, body, problems)
+    for column in (TIME, AGE, DELAY):
+        problems += [
+            not_a_limit(
+                f"visits[{at}].{column}{COMPARATOR}", vocabulary().by_column[column], row[column + COMPARATOR]
+            )
+            for at, row in enumerate(rows)
+            if not absent(row.get(column + COMPARATOR)) and not absent(row.get(column))
+        ]
 
 
-def _age(rows: list[Row], units: Mapping[str, str], body: dict[str, object]) -> None:
+def _constant(
+    rows: list[Row], column: str, read: Callable[[object], object], problems: list[Problem]
+) -> object | None:
+    """The one value of a column, None if no row has it; the first row that has another is a problem."""
+    found = [(at, read(row[column])) for at, row in enumerate(rows) if not absent(row.get(column))]
+    others = [(at, value) for at, value in found if value != found[0][1]]
+    if others:
+        at, value = others[0]
+        rule, remedy = "contradicts another row of the patient", "correct the rows, or split the patient"
+        both = f"{shown(value)} and {shown(found[0][1])}"
+        problems.append(Problem("contradiction", f"visits[{at}].{column}", both, rule, remedy))
+    return found[0][1] if found else None
+
+
+def _age(rows: list[Row], units: Mapping[str, str], body: dict[str, object], problems: list[Problem]) -> None:
     """The age at the last row, from the first row that has one and the time between (ages are often rounded).
 
-    Of a row whose age the parser will refuse, that age as it is, so that the problem is told.
+    An age is that at the visit of its row, so ages that do not follow the time contradict each other; one age on
+    all rows is that at the first of them.
     """
-    quantity = vocabulary().quantities["age"]
-    found: dict[str, object] | None = None
-    for row in rows:
-        value = number(row.get(AGE))
-        if absent(value):
+    quantity, unit = vocabulary().quantities["age"], units.get(AGE, "a")
+    known: list[tuple[int, float, float]] = []  # row, years, the time of the row in months
+    for at, row in enumerate(rows):
+        if absent(row.get(AGE)):
             continue
-        years, elapsed = canonical(AGE, value, units), _time(rows[-1], units) - _time(row, units)
-        if years is None or not quantity.plausible[0] <= years <= quantity.plausible[1]:
-            body["age"] = {"value": value, "unit": units.get(AGE, "a")}
+        sent = {"value": number(row[AGE]), "unit": unit}
+        found = parse_measurement(f"visits[{at}].age", quantity, sent, exact=True)
+        if not isinstance(found, Measurement):
+            problems += [each for each in found if all(not _alike(each, other) for other in problems)]
+        elif math.isfinite(_time(row, units)):
+            known.append((at, found.value, _time(row, units)))
+    if not known:
+        return
+    (_, first, start), end = known[0], _time(rows[-1], units)
+    body["age"] = {"value": first + (end - start) / 12.0 if math.isfinite(end) else first, "unit": quantity.unit}
+    if all(years == first for _, years, _ in known):
+        return
+    for at, years, month in known:
+        expected = first + (month - start) / 12.0
+        if abs(years - expected) > MOST_YEARS_APART:
+            both = f"{plain(years)} a, and {expected:.1f} a by an earlier row"
+            rule = f"contradicts the age of another row and the time between (allowed {MOST_YEARS_APART} a apart)"
+            remedy = "send the age at the visit of each row, or birth_date in its place"
+            problems.append(Problem("contradiction", f"visits[{at}].age", both, rule, remedy))
             return
-        if found is None and math.isfinite(elapsed):
-            found = {"value": years + elapsed / 12.0, "unit": quantity.unit}
-        found = found or {"value": value, "unit": units.get(AGE, "a")}
-    if found is not None:
-        body["age"] = found
 
 
-def _cells(rows: Iterable[Row], column: str) -> list[object]:
-    return [row[column] for row in rows if not absent(row.get(column))]
-
-
-def _changes(column: str) -> Problem:
-    rule = "changes between the rows of one patient"
-    return Problem("contradiction", column, None, rule, "correct the rows, or split the patient")
+def _alike(problem: Problem, other: Problem) -> bool:
+    """Whether it says the same of another row: a wrong unit is wrong in all of them."""
+    return (problem.code, problem.value, problem.rule) == (other.code, other.value, other.rule)
 
 
 def row_and_column(field: str) -> tuple[int | None, str]:

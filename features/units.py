@@ -7,6 +7,7 @@ from decimal import Context, Decimal
 from features.vocabulary import Quantity
 
 DAYS_PER_MONTH = 30.4375  # 365.25 / 12
+DAYS_PER_YEAR = 365.25
 _WORDS = {"1": "", "{score}": "points"}
 _EXACT = Context(prec=60)  # more digits than any product of a value and a factor has
 

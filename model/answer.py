@@ -57,9 +57,13 @@ class Caution:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why no number is given. ``words`` hold no number either."""
+    """Why no number is given, and what to do. ``words`` hold no number either.
+
+    ``fields`` are the keys of the record that it is about, as they are sent.
+    """
 
     code: str
+    fields: tuple[str, ...]
     words: str
 
 
@@ -116,7 +120,8 @@ def render(answer: Answer, explain: Explain = "all") -> dict[str, object]:
             base value either.
 
     >>> ref = PackRef("0" * 64, "als-progression", "tregcast 0.1.0")
-    >>> render(Abstention((Reason("no_score", "There is no functional score."),), ref, "Simulated."))["outcome"]
+    >>> reason = Reason("no_score", ("alsfrs_r_total",), "There is no score.")
+    >>> render(Abstention((reason,), ref, "Simulated."))["outcome"]
     'abstained'
     """
     head: dict[str, object] = {"outcome": outcome(answer), "reference": answer.reference}
@@ -125,7 +130,7 @@ def render(answer: Answer, explain: Explain = "all") -> dict[str, object]:
         "statement": answer.statement,
     }
     if isinstance(answer, Abstention):
-        reasons = [{"code": reason.code, "words": reason.words} for reason in answer.reasons]
+        reasons = [{"code": each.code, "fields": list(each.fields), "words": each.words} for each in answer.reasons]
         return {**head, "reasons": reasons, **tail}
     return {**head, **_numbers(answer, explain), **tail}
 

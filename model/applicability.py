@@ -5,13 +5,15 @@ them); the squared Mahalanobis distance of the scores that were measured, under 
 identity, is chi-squared on as many degrees of freedom as there are scores if the patient is like the cohort.
 Wilson and Hilferty's cube root (1931) puts distances of any number of scores on one scale. The limit is the
 order statistic of cross-fitted training patients that one in 200 patients of the cohort would pass.
+
+Each feature alone has a training range that does not hang on its most extreme patient: `training_range`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import NormalDist
 
@@ -19,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.pattern_cache import PatternCache
+from model.training_range import TrainingRange, training_range
 
 Floats = NDArray[np.float64]
 
@@ -32,7 +35,7 @@ LEAST_SHRINKAGE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Knots:
-    """Values of one feature and their normal scores, both increasing; the feature's range in training."""
+    """Values of one feature and their normal scores, both increasing; the most extreme values in training."""
 
     values: Floats
     scores: Floats
@@ -42,7 +45,10 @@ class Knots:
 
 @dataclass(frozen=True, eq=False)
 class Applicability:
-    """Knots of the features it looks at (by position in the design row), their covariance, and the limit."""
+    """Knots of the features it looks at (by position in the design row), their covariance, and the limit.
+
+    ``ranges`` are by position. A pack made before there were any has the most extreme values in their place.
+    """
 
     positions: tuple[int, ...]
     knots: tuple[Knots, ...]
@@ -50,6 +56,7 @@ class Applicability:
     limit: float
     measured: tuple[float, ...]  # (p,) share of the training rows that have each column of the design row
     false_alarm_rate: float = FALSE_ALARM_RATE
+    ranges: tuple[TrainingRange, ...] = ()
 
     def unlikeness(self, row: Floats) -> float:
         """How unlike the cohort a design row (p,) is, as a standard normal score; -inf if nothing is measured."""
@@ -64,6 +71,24 @@ class Applicability:
         """Whether the patient is further from the cohort than all but one in 200 of the cohort are."""
         return self.unlikeness(row) > self.limit
 
+    def furthest(self, row: Floats, count: int) -> list[int]:
+        """Positions of the measured values without which the distance would shrink most, the first the most.
+
+        That of value i is what the others do not let expect of it: with P the inverse of the covariance of the k
+        scores s that were measured, the squared distance shrinks by (P s)_i squared over P_ii.
+
+        >>> knots = Knots(np.array([-1.0, 1.0]), np.array([-1.0, 1.0]), -1.0, 1.0)
+        >>> cohort = Applicability((0, 1, 2), (knots,) * 3, np.eye(3), 3.0, (1.0,) * 3)
+        >>> cohort.furthest(np.array([2.0, -7.0, np.nan]), 2)
+        [1, 0]
+        """
+        [scores] = self._table.scores(row[None, self._positions])
+        measured = np.flatnonzero(~np.isnan(scores))
+        inverse = np.linalg.inv(self.covariance[np.ix_(measured, measured)])
+        shrinks = (inverse @ scores[measured]) ** 2 / np.diag(inverse)
+        found: list[int] = self._positions[measured[np.argsort(-shrinks, kind="stable")]][:count].tolist()
+        return found
+
     def unseen_gaps(self, row: Floats) -> list[int]:
         """Positions that are missing in this row and that no training patient (or next to none) lacked.
 
@@ -74,26 +99,44 @@ class Applicability:
         return found
 
     def outside(self, row: Floats) -> list[int]:
-        """Positions of measured values outside the range that training saw."""
-        values = row[self._positions]
-        beyond = (values < self._table.lowest) | (values > self._table.highest)
-        found: list[int] = self._positions[beyond].tolist()
+        """Positions of measured values outside their training range."""
+        at, lowest, highest = self.limits
+        found: list[int] = at[(row[at] < lowest) | (row[at] > highest)].tolist()
         return found
 
     def times_beyond(self, row: Floats, at: int) -> float:
-        """By what factor a value is beyond the range that training saw; 1 inside it, and for 0 and below.
+        """By what factor a value is beyond its training range; 1 inside it, and for 0 and below.
 
         >>> knots = Knots(np.array([2.0, 8.0]), np.array([-1.0, 1.0]), 2.0, 8.0)
         >>> cohort = Applicability((0,), (knots,), np.eye(1), 3.0, (1.0,))
         >>> [cohort.times_beyond(np.array([value]), 0) for value in (0.5, 5.0, 32.0)]
         [4.0, 1.0, 4.0]
         """
-        knots, value = self.knots[self.positions.index(at)], float(row[at])
-        if 0.0 < knots.highest < value:
-            return value / knots.highest
-        if 0.0 < value < knots.lowest:
-            return knots.lowest / value
+        known, value = self.range_of[at], float(row[at])
+        if 0.0 < known.highest < value:
+            return value / known.highest
+        if 0.0 < value < known.lowest:
+            return known.lowest / value
         return 1.0
+
+    @cached_property
+    def range_of(self) -> Mapping[int, TrainingRange]:
+        """The training range of each column that has one, by position."""
+        ranges = self.ranges or tuple(
+            TrainingRange(at, knots.lowest, knots.highest)
+            for at, knots in zip(self.positions, self.knots, strict=True)
+        )
+        return {each.position: each for each in ranges}
+
+    @cached_property
+    def limits(self) -> tuple[NDArray[np.intp], Floats, Floats]:
+        """The training ranges as columns: positions (r,), lowest (r,), highest (r,)."""
+        ranges = self.range_of.values()
+        return (
+            np.array([each.position for each in ranges], np.intp),
+            np.array([each.lowest for each in ranges]),
+            np.array([each.highest for each in ranges]),
+        )
 
     def _whitening(self, pattern: bytes) -> Floats:
         measured = np.unpackbits(np.frombuffer(pattern, np.uint8), count=len(self.positions)).astype(np.bool_)
@@ -131,8 +174,6 @@ class KnotTable:
     slope: Floats  # (q, k) from each knot to the next
     last: NDArray[np.intp]  # (q,) the knot before the last
     beyond: Floats  # (q,) the slope outside
-    lowest: Floats  # (q,) of the range in training
-    highest: Floats  # (q,)
 
     @classmethod
     def of(cls, knots: Sequence[Knots]) -> KnotTable:
@@ -150,8 +191,6 @@ class KnotTable:
             slope,
             np.array([len(each.values) - 2 for each in knots], np.intp),
             np.array(ends),
-            np.array([each.lowest for each in knots]),
-            np.array([each.highest for each in knots]),
         )
 
     def scores(self, x: Floats) -> Floats:
@@ -192,25 +231,36 @@ def unlikeness(independent: Floats) -> float:
     return float(((distance / count) ** (1.0 / 3.0) - (1.0 - spread)) / math.sqrt(spread))
 
 
-def fit_applicability(X: Floats, positions: Sequence[int], folds: NDArray[np.int64]) -> Applicability:
+def fit_applicability(
+    X: Floats, positions: Sequence[int], folds: NDArray[np.int64], changes: Sequence[int] = ()
+) -> Applicability:
     """Learn what the training cohort looks like.
 
     Args:
         X: design rows (n, p), NaN where not measured.
         positions: which columns to look at; columns with fewer than two different values are left out.
         folds: fold of each row (n,); the limit comes from rows scored by what the other folds taught.
+        changes: columns that are no part of the distance, and whose range alone is learnt: changes per month.
     """
-    usable = tuple(at for at in positions if len(np.unique(X[~np.isnan(X[:, at]), at])) > 1)
+    usable = tuple(at for at in positions if _varies(X[:, at]))
     held_out = np.full(len(X), -np.inf)
     for fold in np.unique(folds):
         kept = X[folds != fold]
-        inside = tuple(at for at in usable if len(np.unique(kept[~np.isnan(kept[:, at]), at])) > 1)
+        inside = tuple(at for at in usable if _varies(kept[:, at]))
         part = _fit(kept, inside, np.inf)
         for row in np.flatnonzero(folds == fold):
             held_out[row] = part.unlikeness(X[row])
     ordered = np.sort(held_out)
     rank = min(len(ordered), int(np.ceil((len(ordered) + 1) * (1.0 - FALSE_ALARM_RATE))))
-    return _fit(X, usable, float(ordered[rank - 1]))
+    seen = {at: training_range(X[:, at]) for at in usable}
+    seen |= {at: training_range(X[:, at], beyond_seen=True) for at in changes if _varies(X[:, at])}
+    ranges = tuple(TrainingRange(at, *seen[at]) for at in sorted(seen))
+    return replace(_fit(X, usable, float(ordered[rank - 1])), ranges=ranges)
+
+
+def _varies(column: Floats) -> bool:
+    """Whether it has two different values."""
+    return len(np.unique(column[~np.isnan(column)])) > 1
 
 
 def _fit(X: Floats, positions: tuple[int, ...], limit: float) -> Applicability:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.derive import DRAWN, Readings, comparable, qualified
+from features.consistency import COMPLETED_FROM
+from features.derive import DRAWN, SCALE_MAXIMUM, Readings, comparable, qualified
 from features.feature import Feature
 from features.matrix import DesignMatrix
 from features.record import PatientRecord
-from features.units import plain
+from features.units import amount, plain
 from features.vocabulary import Quantity, vocabulary
 from model.answer import Caution, Reason
 from model.applicability import Applicability
@@ -29,6 +30,11 @@ OLDEST_SCORE_MONTHS = 12.0  # the horizon of the prediction itself: an older sco
 LARGEST_UNSEEN_SHARE = 0.1  # of all contributions, that may rest on inputs whose absence nobody taught (assumption)
 MOST_MISSING_SHARE = 0.5  # of all contributions: from here on, that little is known is worth a caution (assumption)
 NAMED_MISSING = 5
+NAMED_UNLIKE = 3
+VENTILATED = (
+    "alsfrs_ventilation",
+    "alsfrs_breathing",
+)  # 0: invasive ventilation; on the older scale, dependence on it
 MOST_TIMES_BEYOND = 3.0  # the range of training: a rare patient by 1.5, a wrong unit by more; docs/decisions/0011
 IMPORTANT_SHARE = 0.05  # a missing input is worth a caution if it carries at least this share of all contributions
 
@@ -110,13 +116,58 @@ def _stale(case: Case) -> list[Caution]:
     return found
 
 
+def _approximate_onset(case: Case) -> list[Caution]:
+    """An onset known to the month or the year, and what that leaves open of the decline so far."""
+    margin = case.record.onset_margin_months
+    columns = tuple(column for column in ("months_since_onset", "delta_fs") if column in case.matrix.columns)
+    if margin == 0.0 or not columns:
+        return []
+    words = (
+        "The onset is known to the month or the year alone, and its middle was used: months since onset may be "
+        f"{margin:.1f} less or more"
+    )
+    slower = faster = None
+    if "delta_fs" in columns and "delta_fs" in case.derived:
+        month = case.readings[case.matrix.scale][-1][0]
+        lost = case.derived["delta_fs"] * month
+        slower, faster = lost / (month + margin), lost / (month - margin) if month > margin else None
+    if slower is not None:
+        upper = "any higher value" if faster is None else f"{faster:.2f}"
+        words += f", the decline since onset (delta-FS) {slower:.2f} to {upper} points/month"
+    return [Caution("approximate_onset", columns, f"{words}. Send onset_date to the day if it is known.")]
+
+
+def _approximate_age(case: Case) -> list[Caution]:
+    """A birth known to the month or the year."""
+    margin = case.record.age_margin_years
+    if margin == 0.0 or "age_years" not in case.matrix.columns:
+        return []
+    words = (
+        "The birth is known to the month or the year alone, and its middle was used: the age may be "
+        f"{margin:.2f} years less or more."
+    )
+    return [Caution("approximate_age", ("age_years",), words)]
+
+
 def _outside_training(case: Case) -> list[Caution]:
     found = []
     for at in case.outside:
-        feature = case.matrix.features[at]
-        words = f"{feature.label} is outside the range that the training cohort covers."
+        feature, seen = case.matrix.features[at], case.applicability.range_of[at]
+        words = (
+            f"{feature.label}, {_shown(case.row[at], feature)}, is outside the range in which nearly all of the "
+            f"training cohort lies, {seen.lowest:.3g} to {_shown(seen.highest, feature)}."
+        )
         found.append(Caution("outside_training_range", (feature.column,), words))
     return found
+
+
+def _shown(value: float, feature: Feature) -> str:
+    """With three digits and its unit.
+
+    >>> _shown(-6.6667, DesignMatrix(("alsfrs_r_total_change_per_month",)).features[0])
+    '-6.67 points/month'
+    """
+    return amount(f"{value:.3g}", "points/month" if feature.unit == "({score})/mo" else feature.unit)
 
 
 def _at_limit(case: Case) -> list[Caution]:
@@ -146,51 +197,89 @@ def _not_comparable(case: Case) -> list[Caution]:
 
 
 def _no_score(case: Case) -> list[Reason]:
-    label = vocabulary().quantities[case.matrix.scale].label
+    scale, label = case.matrix.scale, vocabulary().quantities[case.matrix.scale].label
     age = case.score_age_months
     if age is None:
-        return [
-            Reason("no_functional_score", f"There is no {label} in the record; this model counts in its points.")
-        ]
+        return [_no_total(case, label)]
     if age > OLDEST_SCORE_MONTHS:
-        return [
-            Reason("functional_score_too_old", f"The last {label} is more than a year older than the index visit.")
-        ]
+        words = (
+            f"The last {label} ({scale}) is more than a year older than the index visit. Send the one of the index "
+            "visit, or of a visit in the year before it."
+        )
+        return [Reason("functional_score_too_old", (scale,), words)]
     return []
+
+
+def _no_total(case: Case, label: str) -> Reason:
+    """No total and, where items of it were sent, which of the same visit are missing."""
+    scale = case.matrix.scale
+    words = f"There is no {label} ({scale}) in the record, and this model counts in its points."
+    others = [name for name in SCALE_MAXIMUM if name != scale and name in case.readings]
+    if others:
+        words += f" {_named(others)} is of another scale, and cannot stand in its place."
+    items = COMPLETED_FROM[scale]
+    partly = [v for v in case.record.visits if any(item in v.measurements for item in items)]
+    if partly:
+        missing = tuple(item for item in items if item not in partly[-1].measurements)
+        words += (
+            f" Of its items, the last visit that has any lacks {', '.join(missing)}. Send the total, or all items "
+            "of one visit."
+        )
+        return Reason("no_functional_score", (scale, *missing), words)
+    return Reason("no_functional_score", (scale,), f"{words} Send the total, or all of its items.")
+
+
+def _invasive_ventilation(case: Case) -> list[Reason]:
+    """Ventilated through a tube or a tracheostomy: the score then says little of the disease."""
+    fields = tuple(item for item in VENTILATED if item in case.readings and case.readings[item][-1][1].value == 0.0)
+    if not fields:
+        return []
+    words = (
+        f"By {_named(fields)} the patient is on invasive ventilation; this model is of people who breathe without "
+        "it. There is no estimate; check the item if that is not so."
+    )
+    return [Reason("invasive_ventilation", fields, words)]
 
 
 def _too_little(case: Case) -> list[Reason]:
     gaps = case.applicability.unseen_gaps(case.row)
     if sum(case.importance[at] for at in gaps) <= LARGEST_UNSEEN_SHARE:
         return []
-    labels = "; ".join(case.matrix.features[at].label for at in gaps)
-    words = f"Inputs that every training patient had, and that weigh in this model, are missing: {labels}."
-    return [Reason("too_little_to_go_on", words)]
+    fields = _fields(case, gaps)
+    words = (
+        f"Inputs that every training patient had, and that weigh in this model, are missing: {_named(fields)}. "
+        "Send them; without them this model has no answer."
+    )
+    return [Reason("too_little_to_go_on", fields, words)]
 
 
 def _no_room(case: Case) -> list[Reason]:
     if case.possible:
         return []
-    label = vocabulary().quantities[case.matrix.scale].label
+    scale = case.matrix.scale
     words = (
-        f"The {label} is too near the end of its scale: the estimate would take it beyond within the three months "
-        "that an outcome needs at least."
+        f"The {vocabulary().quantities[scale].label} ({scale}) is too near the end of its scale: the estimate "
+        "would take it beyond within the three months that an outcome needs at least. Check the score; if it is "
+        "right, this model has no answer."
     )
-    return [Reason("score_near_its_end", words)]
+    return [Reason("score_near_its_end", (scale,), words)]
 
 
 def _far_outside(case: Case) -> list[Reason]:
     """Many times beyond what training saw: in a wrong unit, or of a patient whom the model does not know."""
     beyond = [
-        case.matrix.features[at]
+        at
         for at in case.outside
         if is_amount(case.matrix.features[at]) and case.applicability.times_beyond(case.row, at) > MOST_TIMES_BEYOND
     ]
     if not beyond:
         return []
-    labels = "; ".join(feature.label for feature in beyond)
-    words = f"Many times beyond the range that the training cohort covers; check value and unit: {labels}."
-    return [Reason("far_outside_training_range", words)]
+    fields = _fields(case, beyond)
+    words = (
+        f"Many times beyond the range in which nearly all of the training cohort lies: {_named(fields)}. Check "
+        "value and unit; if they are right, this model does not know such patients."
+    )
+    return [Reason("far_outside_training_range", fields, words)]
 
 
 def is_amount(feature: Feature) -> bool:
@@ -202,17 +291,41 @@ def is_amount(feature: Feature) -> bool:
 def _unlike(case: Case) -> list[Reason]:
     if not case.applicability.is_unlike(case.row):
         return []
+    fields = _fields(case, case.applicability.furthest(case.row, NAMED_UNLIKE))
     words = (
-        "The patient is unlike the training cohort: taken together, the measured values are further from it "
-        "than those of almost all of its patients."
+        "The patient is unlike the training cohort: taken together, the measured values are further from it than "
+        f"those of almost all of its patients. What is most unlike it, given the others: {_named(fields)}. Check "
+        "these values, their units and their dates; if they are right, this model does not know such patients."
     )
-    return [Reason("unlike_training_cohort", words)]
+    return [Reason("unlike_training_cohort", fields, words)]
+
+
+def _fields(case: Case, positions: Iterable[int]) -> tuple[str, ...]:
+    """The keys of a record that features are made of, each once; delta-FS is made of the score."""
+    features = [case.matrix.features[at] for at in positions]
+    categories = {column: name for name, known in vocabulary().categories.items() for column in known.columns}
+    found = (feature.quantity or categories.get(feature.column, case.matrix.scale) for feature in features)
+    return tuple(dict.fromkeys(found))
+
+
+def _named(fields: Iterable[str]) -> str:
+    """Keys of a record, each with what it means.
+
+    >>> _named(("nfl", "sex"))
+    'nfl (Neurofilament light chain, blood), sex (Sex)'
+    """
+    words = vocabulary()
+    labels = {name: quantity.label for name, quantity in words.quantities.items()}
+    labels |= {name: category.label for name, category in words.categories.items()}
+    return ", ".join(f"{field} ({labels[field]})" for field in fields)
 
 
 CAUTIONS: tuple[Callable[[Case], list[Caution]], ...] = (
     _important_missing,
     _unseen_gap,
     _stale,
+    _approximate_onset,
+    _approximate_age,
     _outside_training,
     _at_limit,
     _not_comparable,
@@ -224,6 +337,7 @@ CAUTIONS: tuple[Callable[[Case], list[Caution]], ...] = (
 )
 ABSTENTIONS: tuple[Callable[[Case], list[Reason]], ...] = (
     _no_score,
+    _invasive_ventilation,
     _too_little,
     _no_room,
     _far_outside,

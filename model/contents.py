@@ -26,6 +26,7 @@ from model.fitted_files import (
 )
 from model.golden import GoldenAnswer, golden_answers
 from model.predictor import Predictor
+from model.training_range import TrainingRange
 
 UNBORN = "0" * 64  # the id of a pack whose manifest is not written yet
 BOOSTERS = (
@@ -161,7 +162,8 @@ def _not_json(constant: str) -> NoReturn:
 
 
 def _check_width(applicability: Applicability, width: int) -> None:
-    if len(applicability.measured) != width or any(not 0 <= at < width for at in applicability.positions):
+    positions = (*applicability.positions, *(each.position for each in applicability.ranges))
+    if len(applicability.measured) != width or any(not 0 <= at < width for at in positions):
         raise ValueError("positions or shares in applicability.json are of another width")
 
 
@@ -181,10 +183,16 @@ def _applicability_to_json(applicability: Applicability) -> dict[str, object]:
         "limit": applicability.limit,
         "measured": list(applicability.measured),
         "false_alarm_rate": applicability.false_alarm_rate,
+        "ranges": [[each.position, each.lowest, each.highest] for each in applicability.ranges],
     }
 
 
+_APPLICABILITY_KEYS = {"positions", "knots", "covariance", "limit", "measured", "false_alarm_rate", "ranges"}
+
+
 def _applicability_from_json(table: Mapping[str, object]) -> Applicability:
+    if unknown := sorted(table.keys() - _APPLICABILITY_KEYS):
+        raise ValueError(f"{', '.join(unknown)} is no part of it")
     positions, knots, covariance = table["positions"], table["knots"], table["covariance"]
     if not isinstance(positions, list) or not isinstance(knots, list) or len(knots) != len(positions):
         raise ValueError("positions and knots do not match")
@@ -199,7 +207,17 @@ def _applicability_from_json(table: Mapping[str, object]) -> Applicability:
         limit=number(table["limit"]),
         measured=tuple(finite(table["measured"]).tolist()),
         false_alarm_rate=number(table["false_alarm_rate"]),
+        ranges=_ranges(table.get("ranges", [])),  # none in a pack that was made before there were any
     )
+
+
+def _ranges(table: object) -> tuple[TrainingRange, ...]:
+    if not isinstance(table, list):
+        raise ValueError("ranges are not a list")
+    found = tuple(TrainingRange(int(at), number(lowest), number(highest)) for at, lowest, highest in table)
+    if any(each.lowest > each.highest for each in found) or len({each.position for each in found}) < len(found):
+        raise ValueError("a range ends before it begins, or stands there twice")
+    return found
 
 
 def _knots(table: Mapping[str, object]) -> Knots:

@@ -24,7 +24,7 @@ from model.predictor import Predictor
 
 LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
 MONTHS_BETWEEN = 4.0
-WORDING = ("words", "label", "pack")
+WORDING = ("words", "label", "pack", "fields")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def _answer(predictor: Predictor, record: Mapping[str, object]) -> dict[str, obj
 
 
 def _without_wording(value: object) -> object:
-    """Words may be bettered without a new pack; numbers, codes and order may not change."""
+    """Words, and the fields they name, may be bettered without a new pack; numbers, codes and order may not."""
     if isinstance(value, dict):
         return {key: _without_wording(item) for key, item in value.items() if key not in WORDING}
     return [_without_wording(item) for item in value] if isinstance(value, list) else value

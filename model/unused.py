@@ -110,8 +110,9 @@ def not_an_input(case: Case) -> list[Caution]:
 
 def diagnosis_after_visit(case: Case) -> list[Caution]:
     """A delay that ends after the index visit: nobody knew of the diagnosis then, and no model learns from it."""
-    delay = case.record.diagnostic_delay_months
-    if delay is None or delay <= case.record.index_visit.month or PATIENT[1] in unknown_of_patient(case.matrix):
+    record = case.record
+    no_delay = record.diagnostic_delay_months is None
+    if no_delay or record.knows_diagnosis or PATIENT[1] in unknown_of_patient(case.matrix):
         return []
     words = "The diagnosis came after the index visit, so the diagnostic delay was not used; check both times."
     return [Caution("diagnosis_after_visit", (PATIENT[1],), words)]

@@ -33,6 +33,11 @@ def _list(items: Json) -> Json:
 
 PACK = _object(id={"type": "string", "pattern": "^[0-9a-f]{64}$"}, name=TEXT, made_by=TEXT)
 
+REASON = _object(
+    code=TEXT,
+    fields={**_list(TEXT), "description": "The keys of the record that it is about."},
+    words={"type": "string", "description": "Why, and what to do; no number."},
+)
 CONTRIBUTION = _object(
     feature=TEXT,
     label=TEXT,
@@ -83,7 +88,7 @@ ABSTENTION: Json = {
     **_object(
         outcome={"enum": ["abstained"]},
         reference=TEXT_OR_NULL,
-        reasons={**_list(_object(code=TEXT, words=TEXT)), "minItems": 1},
+        reasons={**_list(REASON), "minItems": 1},
         pack=PACK,
         statement=TEXT,
     ),
@@ -154,7 +159,7 @@ _POINT: Json = {
         "prediction_interval": _object(coverage=SHARE, lower=NUMBER, upper=NUMBER),
         "band_probabilities": _object(slow=SHARE, intermediate=SHARE, fast=SHARE),
         "cautions": _list(_object(code=TEXT, features=_list(TEXT), words=TEXT)),
-        "reasons": _list(_object(code=TEXT, words=TEXT)),
+        "reasons": _list(REASON),
         "problems": _list(_PROBLEM_ITEM),
     },
     "additionalProperties": False,

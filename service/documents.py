@@ -5,7 +5,7 @@ from __future__ import annotations
 from features.vocabulary import Category, Quantity, vocabulary
 from model.fitted import overall
 from model.pack import Pack
-from model.predictor import BANDS, COVERAGE, QUANTILES, SCALE_NAMES
+from model.predictor import BANDS, COVERAGE, QUANTILES, SCALE_NAMES, Predictor
 
 Json = dict[str, object]
 
@@ -41,11 +41,20 @@ def model_document(pack: Pack) -> Json:
                 "kind": feature.kind,
                 "quantity": feature.quantity,
                 "importance": share,
+                "training_range": _range(predictor, at),
             }
-            for feature, share in zip(predictor.matrix.features, overall(predictor.importance), strict=True)
+            for at, (feature, share) in enumerate(
+                zip(predictor.matrix.features, overall(predictor.importance), strict=True)
+            )
         ],
         "card": dict(pack.card),
     }
+
+
+def _range(predictor: Predictor, at: int) -> list[float] | None:
+    """From where to where training saw a column; a value outside is cautioned. None: it has none."""
+    found = predictor.applicability.range_of.get(at)
+    return None if found is None else [found.lowest, found.highest]
 
 
 def vocabulary_document() -> Json:

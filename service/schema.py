@@ -13,6 +13,8 @@ from features.vocabulary import Category, Quantity, vocabulary
 Json = dict[str, object]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 DATE: Json = {"type": "string", "format": "date", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
+PARTIAL_DATE: Json = {"type": "string", "pattern": r"^\d{4}(-\d{2}(-\d{2})?)?$"}
+MIDDLE = "YYYY-MM-DD or, where the day is not known, YYYY-MM or YYYY: then the middle is used, with a caution"
 
 
 def record_schema() -> Json:
@@ -28,7 +30,16 @@ def record_schema() -> Json:
             "maxLength": LONGEST_REFERENCE,
             "description": "The caller's own, printable, returned with the answer. No name, no birth date.",
         },
-        "onset_date": {**DATE, "description": "Date of the first symptom; needed where visits have dates."},
+        "onset_date": {
+            **PARTIAL_DATE,
+            "description": f"Date of the first symptom; needed where visits have dates. {MIDDLE} on what it does "
+            "to the decline since onset. What of a month or a year is after the first visit is left out.",
+        },
+        "birth_date": {
+            **PARTIAL_DATE,
+            "description": f"From it follows the age at the index visit, where visits have dates. {MIDDLE}. With "
+            "an age beside it, the two must agree to a year and a half.",
+        },
         **{name: _category(item) for name, item in vocabulary().categories.items() if name not in VISIT_KEYS},
         **_exact_quantities(RECORD_KEYS),
         "visits": {
@@ -44,7 +55,10 @@ def record_schema() -> Json:
         "$id": "urn:tregcast:schema:record",
         "title": "A patient with a history",
         **_object(properties, "visits"),
-        "oneOf": [_timed_by("months_since_onset"), {**_timed_by("date"), "required": ["onset_date"]}],
+        "oneOf": [
+            {**_timed_by("months_since_onset"), "not": {"required": ["birth_date"]}},
+            {**_timed_by("date"), "required": ["onset_date"]},
+        ],
     }
 
 
@@ -70,8 +84,12 @@ def _measurement(quantity: Quantity) -> Json:
     properties: Json = {
         "value": _value(quantity),
         "unit": {"enum": list(quantity.units), "description": "UCUM code. Required, never guessed."},
-        "comparator": {"enum": ["<", ">"], "description": "The value is a limit; the result is below or above it."},
     }
+    if not quantity.integer:  # a score is counted
+        properties["comparator"] = {
+            "enum": ["<", ">"],
+            "description": "The value is a limit; the result is below or above it.",
+        }
     required = ["value", "unit"]
     if quantity.qualifier is not None:
         properties[quantity.qualifier.name] = {"enum": list(quantity.qualifier.values)}

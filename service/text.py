@@ -16,7 +16,7 @@ def as_text(answer: Mapping[str, object]) -> str:
 
     >>> pack = {"id": "0db4393d5a58", "name": "als-progression", "made_by": "tregcast 0.1.0"}
     >>> print(as_text({"outcome": "abstained", "statement": "Simulated.", "pack": pack,
-    ...                "reasons": [{"code": "no_functional_score", "words": "There is no score."}]}))
+    ...                "reasons": [{"code": "no_functional_score", "fields": [], "words": "There is no score."}]}))
     No prediction:
       - There is no score.
     <BLANKLINE>

@@ -112,16 +112,16 @@ def fit(
     regressor = make().fit(examples.X, examples.y, groups=examples.groups)
     progress("fitted on all patients")
     importance = _importance(regressor, examples)
-    looked_at = [
-        at for at, feature in enumerate(examples.matrix.features) if feature.kind != "change"
-    ]  # a wild change shows in the last value
+    features = examples.matrix.features
+    looked_at = [at for at, feature in enumerate(features) if feature.kind != "change"]  # changes follow from them
+    changes = [at for at, feature in enumerate(features) if feature.kind == "change"]
     folds = grouped_folds(examples.groups, n_folds, seed)
     contents = Contents(
         name=name,
         matrix=examples.matrix,
         fitted=regressor.model_,
         boosters=regressor.booster_json_,
-        applicability=fit_applicability(examples.X, looked_at, folds),
+        applicability=fit_applicability(examples.X, looked_at, folds, changes),
         importance=importance,
         statement=statement_of(cohort),
         card=card_of(cohort, examples, evaluation, overall(importance), seed, settings),

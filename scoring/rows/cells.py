@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from features.period import read_period
 from features.table import CENSORED, absent, day_of, number
 from features.units import to_canonical
 from features.vocabulary import Quantity
@@ -85,6 +86,20 @@ def read_numbers(column: Column, quantity: Quantity, unit: str, *, exact: bool =
     return Numbers(values, beyond & ~odd, odd)
 
 
+@dataclass(frozen=True, eq=False)
+class Periods:
+    """n days, months or years: the ordinals of their first and last days, NaN where absent or odd."""
+
+    first: Floats  # (n,)
+    last: Floats  # (n,)
+    odd: Mask  # (n,)
+
+    @property
+    def there(self) -> Mask:
+        """Which are neither absent nor odd."""
+        return ~np.isnan(self.first)
+
+
 def read_codes(column: Column, values: Sequence[str]) -> Codes:
     """The places of a column's cells among the values.
 
@@ -112,6 +127,18 @@ def read_days(column: Column) -> Codes:
     return Codes(places, places == _ODD)
 
 
+def read_periods(column: Column) -> Periods:
+    """The days, months and years of a column.
+
+    >>> found = read_periods(["2025-09-01", "2025-09", 2025, "9/2025", None])
+    >>> (found.last - found.first).tolist(), found.odd.tolist()
+    ([0.0, 29.0, 364.0, nan, nan], [False, False, False, True, False])
+    """
+    distinct, at = _distinct(column)
+    read = np.array([*map(_period, distinct), (np.nan, np.nan, 0.0)])[at]
+    return Periods(read[:, 0], read[:, 1], read[:, 2] == 1.0)
+
+
 def identities(column: Column | None, count: int) -> Integers:
     """Whose each of so many rows is, in numbers; a row that does not say is a patient of its own.
 
@@ -134,6 +161,17 @@ def _day(cell: object) -> int:
         return date.fromisoformat(text).toordinal() if _DAY.fullmatch(text) else _ODD
     except ValueError:
         return _ODD
+
+
+def _period(cell: object) -> tuple[float, float, float]:
+    """The first and the last day, and whether it is odd."""
+    if absent(cell):
+        return np.nan, np.nan, 0.0
+    try:
+        found = read_period(day_of(cell))
+    except ValueError:
+        return np.nan, np.nan, 1.0
+    return float(found.first.toordinal()), float(found.last.toordinal()), 0.0
 
 
 def _parsed(column: Column) -> tuple[Floats, Mask, Mask]:

@@ -75,7 +75,9 @@ def _columns(
     patient = {
         "months_since_onset": visits.month,
         "age_years": _rounded(visits.age),
-        "diagnostic_delay_months": np.where(visits.delay > visits.month, np.nan, visits.delay),
+        "diagnostic_delay_months": np.where(
+            visits.delay > visits.month + visits.onset_margin, np.nan, visits.delay
+        ),
     }
     for feature in matrix.features:
         if feature.column in patient:

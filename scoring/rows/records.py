@@ -58,6 +58,8 @@ def visits_of(records: Sequence[PatientRecord]) -> Visits:
         measured,
         sent,
         np.zeros(count, np.bool_),
+        onset_margin=np.repeat(_numbers([record.onset_margin_months for record in records]), sizes),
+        age_margin=np.repeat(_numbers([record.age_margin_years for record in records]), sizes),
     )
 
 

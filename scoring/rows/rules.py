@@ -21,6 +21,7 @@ from model.cautions import (
     MOST_MISSING_SHARE,
     MOST_TIMES_BEYOND,
     OLDEST_SCORE_MONTHS,
+    VENTILATED,
     is_amount,
 )
 from model.predictor import Predictor
@@ -121,12 +122,19 @@ def _stale(cases: Cases) -> Mask:
     return cases.nobody if cases.visits.patients.alone else cases.of_inputs(stale)
 
 
+def _approximate_onset(cases: Cases) -> Mask:
+    told = {"months_since_onset", "delta_fs"} & set(cases.predictor.matrix.columns)
+    return cases.visits.onset_margin > 0.0 if told else cases.nobody
+
+
+def _approximate_age(cases: Cases) -> Mask:
+    return cases.visits.age_margin > 0.0 if "age_years" in cases.predictor.matrix.columns else cases.nobody
+
+
 def _outside_training(cases: Cases) -> Mask:
-    found = cases.nobody
-    applicability = cases.predictor.applicability
-    for at, knots in zip(applicability.positions, applicability.knots, strict=True):
-        found |= (cases.rows[:, at] < knots.lowest) | (cases.rows[:, at] > knots.highest)
-    return found
+    at, lowest, highest = cases.predictor.applicability.limits
+    values = cases.rows[:, at]
+    return np.asarray(((values < lowest) | (values > highest)).any(axis=1))
 
 
 def _at_limit(cases: Cases) -> Mask:
@@ -138,17 +146,24 @@ def _too_little(cases: Cases) -> Mask:
     return cases.weight(cases.gaps, [unseen] * len(cases.predictor.importance)) > LARGEST_UNSEEN_SHARE
 
 
+def _invasive_ventilation(cases: Cases) -> Mask:
+    found = cases.nobody
+    for name in VENTILATED:
+        if name in cases.readings:
+            found |= cases.readings[name].value == 0.0
+    return found
+
+
 def _far_outside(cases: Cases) -> Mask:
     found = cases.nobody
-    applicability = cases.predictor.applicability
-    for at, knots in zip(applicability.positions, applicability.knots, strict=True):
+    for at, seen in cases.predictor.applicability.range_of.items():
         if not is_amount(cases.predictor.matrix.features[at]):
             continue
         value = cases.rows[:, at]
-        if knots.highest > 0.0:
-            found |= value / knots.highest > MOST_TIMES_BEYOND
-        below = (value > 0.0) & (value < knots.lowest)
-        found |= np.divide(knots.lowest, value, out=np.zeros_like(value), where=below) > MOST_TIMES_BEYOND
+        if seen.highest > 0.0:
+            found |= value / seen.highest > MOST_TIMES_BEYOND
+        below = (value > 0.0) & (value < seen.lowest)
+        found |= np.divide(seen.lowest, value, out=np.zeros_like(value), where=below) > MOST_TIMES_BEYOND
     return found
 
 
@@ -156,6 +171,8 @@ CAUTIONS: tuple[tuple[str, Callable[[Cases], Mask]], ...] = (
     ("missing_input", _important_missing),
     ("never_missing_in_training", _unseen_gap),
     ("stale_input", _stale),
+    ("approximate_onset", _approximate_onset),
+    ("approximate_age", _approximate_age),
     ("outside_training_range", _outside_training),
     ("beyond_limit", _at_limit),
     ("not_an_input", not_an_input),
@@ -167,6 +184,7 @@ CAUTIONS: tuple[tuple[str, Callable[[Cases], Mask]], ...] = (
 ABSTENTIONS: tuple[tuple[str, Callable[[Cases], Mask]], ...] = (
     ("no_functional_score", lambda cases: np.isnan(cases.score_age)),
     ("functional_score_too_old", lambda cases: cases.score_age > OLDEST_SCORE_MONTHS),
+    ("invasive_ventilation", _invasive_ventilation),
     ("too_little_to_go_on", _too_little),
     ("score_near_its_end", lambda cases: ~cases.possible),
     ("far_outside_training_range", _far_outside),

@@ -53,7 +53,7 @@ def diagnosis_after_visit(cases: Cases) -> Mask:
     """(n,) whether the delay ends after the visit."""
     if PATIENT[1] not in cases.predictor.matrix.columns:
         return cases.nobody
-    return np.asarray(cases.visits.delay > cases.visits.month)
+    return np.asarray(cases.visits.delay > cases.visits.month + cases.visits.onset_margin)
 
 
 def earlier_not_used(cases: Cases) -> Mask:

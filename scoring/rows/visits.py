@@ -9,13 +9,13 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from features.consistency import COMPLETED, IDENTITIES, Identity
+from features.consistency import COMPLETED, IDENTITIES, MOST_YEARS_APART, Identity
 from features.parse import MOST_VISITS
 from features.record import MOST_MONTHS_LATE
-from features.table import AGE, COMPARATOR, DATE, DELAY, ONSET, PATIENT, TIME
-from features.units import DAYS_PER_MONTH
+from features.table import AGE, BIRTH, COMPARATOR, DATE, DELAY, ONSET, PATIENT, TIME
+from features.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 from features.vocabulary import Quantity, vocabulary
-from scoring.rows.cells import Codes, Column, Numbers, identities, read_codes, read_days, read_numbers
+from scoring.rows.cells import Codes, Column, Numbers, identities, read_codes, read_days, read_numbers, read_periods
 from scoring.rows.patients import Patients
 
 Floats = NDArray[np.float64]
@@ -23,6 +23,7 @@ Integers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 RILUZOLE = "riluzole"
+_ROUNDING = 1e-6  # years: how near a limit the parser decides
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +41,8 @@ class Visits:
     measured: Mapping[str, Numbers]  # by quantity: as sent, and then what follows exactly from others
     sent: Mapping[str, Mask]  # by quantity (n,): whether it was sent
     odd: Mask  # (n,)
+    onset_margin: Floats  # (n,) months by which the onset may be earlier or later; 0 where it is known to the day
+    age_margin: Floats  # (n,) years, by the birth
 
 
 def read_visits(columns: Mapping[str, Column], units: Mapping[str, str], count: int, today: date) -> Visits:
@@ -67,20 +70,36 @@ class _Reader:
         known_age, known_delay = self.number(AGE, exact=True).values, self.number(DELAY, exact=True).values
         dated = day.there
         self.odd |= dated == (~np.isnan(time.values))  # a time, or a date, and never both
+        for column in (TIME, AGE, DELAY):  # told exactly: nothing is below or above a limit
+            if column + COMPARATOR in self.columns:
+                self.odd |= self.codes(column + COMPARATOR, ()).odd
         clock = np.where(dated, day.places / DAYS_PER_MONTH, time.values)
         patients = Patients.of(identities(self.columns.get(PATIENT), self.count), clock)
         measured = self.measured()
         self.contradictions(measured)
         order = patients.order
         self.odd = self.odd[order]
-        month = self.months(patients, time.values[order], day.places[order], dated[order])
+        month, onset_margin = self.months(patients, time.values[order], day.places[order], dated[order])
         measured = {name: found if patients.alone else found.take(order) for name, found in measured.items()}
         sent = {name: ~np.isnan(found.values) for name, found in measured.items()}
         complete(measured, self.count)
         age = self.age(patients, known_age[order], clock[order], month)
-        delay = self.delay(patients, known_delay[order], month)
+        age, age_margin = self.age_by_birth(patients, age, day.places[order], month)
+        delay = self.delay(patients, known_delay[order], month + onset_margin)
         categories = self.categories(patients)
-        return Visits(patients, month, age, delay, categories, measured, sent, patients.any(self.odd))
+        odd = patients.any(self.odd)
+        return Visits(
+            patients,
+            month,
+            age,
+            delay,
+            categories,
+            measured,
+            sent,
+            odd,
+            onset_margin=onset_margin,
+            age_margin=age_margin,
+        )
 
     def number(self, column: str, *, exact: bool = False) -> Numbers:
         """The numbers of a column, by position in the chunk; what is odd is noted."""
@@ -101,9 +120,19 @@ class _Reader:
     def days(self, column: str) -> Codes:
         cells = self.columns.get(column)
         found = Codes(np.full(self.count, -1), self.nothing > 0) if cells is None else read_days(cells)
-        if column == DATE:
-            self.odd |= found.odd | (found.places > self.today)
+        self.odd |= found.odd | (found.places > self.today)
         return found
+
+    def period(self, patients: Patients, column: str) -> tuple[Floats, Floats, Mask]:
+        """The first and the last day of what is one date for all rows of a patient, and where it cannot be used."""
+        if column not in self.columns:
+            return self.nothing, self.nothing, self.nothing > 0
+        said = read_periods(self.columns[column])
+        first, differ = patients.constant(said.first[patients.order])
+        last, differs = patients.constant(said.last[patients.order])
+        odd = patients.any(said.odd[patients.order])
+        with np.errstate(invalid="ignore"):
+            return first, last, odd | differ | differs | (first > self.today)
 
     def measured(self) -> dict[str, Numbers]:
         """By quantity, all that any row has."""
@@ -120,7 +149,7 @@ class _Reader:
         there = ~np.isnan(numbers.values)
         if column + COMPARATOR in self.columns:
             said = self.codes(column + COMPARATOR, ("<", ">"))
-            self.odd |= there & (said.odd | (said.there & numbers.beyond))
+            self.odd |= there & (said.odd | (said.there & (numbers.beyond | quantity.integer)))
             numbers = Numbers(numbers.values, numbers.beyond | (there & said.there), numbers.odd)
         if quantity.qualifier is not None and quantity.qualifier.name in self.columns:
             said = self.codes(quantity.qualifier.name, (quantity.qualifier.comparable,))
@@ -136,39 +165,59 @@ class _Reader:
                 with np.errstate(invalid="ignore"):
                     self.odd |= known & ~np.asarray(identity.allows(own.values, expected))
 
-    def months(self, patients: Patients, time: Floats, day: Integers, dated: Mask) -> Floats:
-        """Months since onset in the order of time; a patient's rows are dated in one way, at different times."""
-        month = time
+    def months(self, patients: Patients, time: Floats, day: Integers, dated: Mask) -> tuple[Floats, Floats]:
+        """Months since onset in the order of time, and how far they may be off by the onset.
+
+        A patient's rows are dated in one way, at different times.
+        """
+        month, margin = time, np.zeros(self.count)
         if dated.any():
-            said = self.days(ONSET)
-            places = np.where(said.there, said.places, np.nan)[patients.order]
-            onset, differ = patients.constant(places)
-            month = np.where(dated, (day - onset) / DAYS_PER_MONTH, time)
+            first, last, wrong = self.period(patients, ONSET)
+            last = np.fmin(last, np.fmax(first, day[patients.first]))  # symptoms began before the first visit
+            month = np.where(dated, (day - (first + last) / 2.0) / DAYS_PER_MONTH, time)
+            margin = np.where(dated, (last - first) / 2.0 / DAYS_PER_MONTH, 0.0)
             latest = vocabulary().quantities[TIME].plausible[1]
             with np.errstate(invalid="ignore"):
-                known = (onset <= self.today) & (month >= 0.0) & (month <= latest)
-            wrong = patients.any(said.odd[patients.order]) | differ | ~known
-            self.odd |= (dated & wrong) | (patients.any(dated) & ~dated)
+                known = (month >= 0.0) & (month <= latest)
+            self.odd |= (dated & (wrong | ~known)) | (patients.any(dated) & ~dated)
         if not patients.alone:
             later = np.append(True, month[1:] > month[:-1])
             later[patients.starts] = True
             self.odd |= ~later | np.repeat(patients.sizes > MOST_VISITS, patients.sizes)
-        return month
+        return month, margin
 
     def age(self, patients: Patients, known: Floats, clock: Floats, month: Floats) -> Floats:
-        """As `features.table` does: the first that is known, and the time between."""
+        """As `features.table` does: the first that is known, and the time between; none may contradict it."""
         first, last = patients.earliest(~np.isnan(known)), patients.last
+        with np.errstate(invalid="ignore"):
+            apart = np.abs(known - known[first] - (clock - clock[first]) / 12.0)
+            differ = patients.any(~np.isnan(known) & (known != known[first]))
+            self.odd |= differ & (apart > MOST_YEARS_APART - _ROUNDING)
         years = np.where(first >= 0, known[first] + (clock[last] - clock[first]) / 12.0, np.nan)
         low, high = vocabulary().by_column[AGE].plausible
         with np.errstate(invalid="ignore"):
             self.odd |= (years < low) | (years > high)
         return np.asarray(years - (month[last] - month) / 12.0)
 
-    def delay(self, patients: Patients, known: Floats, month: Floats) -> Floats:
+    def age_by_birth(self, patients: Patients, age: Floats, day: Integers, month: Floats) -> tuple[Floats, Floats]:
+        """The age, by the birth where that is told alone, and its margin; the parser reads both at once."""
+        if BIRTH not in self.columns:
+            return age, np.zeros(self.count)
+        first, last_day, wrong = self.period(patients, BIRTH)
+        told, last = wrong | ~np.isnan(first), patients.last
+        years = (day[last] - (first + last_day) / 2.0) / DAYS_PER_YEAR
+        low, high = vocabulary().by_column[AGE].plausible
+        with np.errstate(invalid="ignore"):
+            plain = ~wrong & (years >= low) & (years <= high) & np.isnan(age) & (day > 0)
+        self.odd |= told & ~plain
+        margin = np.where(told, (last_day - first) / 2.0 / DAYS_PER_YEAR, 0.0)
+        return np.where(told, years - (month[last] - month) / 12.0, age), margin
+
+    def delay(self, patients: Patients, known: Floats, latest: Floats) -> Floats:
         found, differ = patients.constant(known)
         self.odd |= differ
         with np.errstate(invalid="ignore"):
-            return np.where(found > month + MOST_MONTHS_LATE, np.nan, found)
+            return np.where(found > latest + MOST_MONTHS_LATE, np.nan, found)
 
     def categories(self, patients: Patients) -> dict[str, Integers]:
         """Of the patient, but for riluzole: that is the last known up to the visit."""

@@ -13,12 +13,15 @@ ENDPOINTS: Mapping[str, str] = {"/v1/predict": "predict", "/v1/predict/batch": "
 REASONS = (
     "far_outside_training_range",
     "functional_score_too_old",
+    "invasive_ventilation",
     "no_functional_score",
     "score_near_its_end",
     "too_little_to_go_on",
     "unlike_training_cohort",
 )
 CAUTIONS = (
+    "approximate_age",
+    "approximate_onset",
     "beyond_limit",
     "change_over_short_span",
     "diagnosis_after_visit",
@@ -34,11 +37,15 @@ CAUTIONS = (
 RULES = (
     "bad_date",
     "before_onset",
+    "comparator_not_allowed",
     "contradiction",
     "duplicate_key",
     "duplicate_visit",
     "empty_batch",
     "empty_history",
+    "future_birth",
+    "future_onset",
+    "future_visit",
     "malformed_json",
     "missing_key",
     "missing_unit",

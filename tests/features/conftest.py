@@ -33,7 +33,7 @@ def _measurement(quantity: Quantity) -> st.SearchStrategy[Measurement]:
     values: st.SearchStrategy[float] = st.floats(low, high)
     if quantity.integer:
         values = st.integers(int(low), int(high)).map(float)
-    comparators = st.sampled_from([None, None, None, "<", ">"])
+    comparators = st.none() if quantity.integer else st.sampled_from([None, None, None, "<", ">"])
     qualifier = quantity.qualifier
     said = st.none() if qualifier is None else st.sampled_from(qualifier.values)
     return st.builds(Measurement, values, comparators, said)

@@ -67,5 +67,14 @@ def test_the_table_is_broad() -> None:
         *("malformed_json", "duplicate_key", "not_finite", "wrong_type", "unknown_key", "missing_key"),
         *("missing_unit", "unknown_unit", "unknown_value", "out_of_range", "not_whole", "contradiction"),
         *("empty_history", "too_many", "visit_time", "mixed_time", "time_order", "duplicate_visit"),
-        *("future_visit", "future_onset", "before_onset", "bad_date", "too_long", "unprintable"),
+        *(
+            "future_visit",
+            "future_onset",
+            "future_birth",
+            "comparator_not_allowed",
+            "before_onset",
+            "bad_date",
+            "too_long",
+            "unprintable",
+        ),
     }

@@ -158,7 +158,7 @@ def test_a_column_may_be_in_another_unit() -> None:
 def test_a_unit_that_is_not_accepted_is_told_not_guessed() -> None:
     units = {"crp_mg_l": "mmol/L", "age_years": "yr", "months_since_onset": "weeks"}
     assert told([row(crp_mg_l=4.0, age_years=61)], units) == [
-        'age_years.unit = "yr" is not a unit of Age; send one of a, mo (UCUM codes)',
+        'row 1: age_years.unit = "yr" is not a unit of Age; send one of a, mo (UCUM codes)',
         'row 1: months_since_onset.unit = "weeks" is not a unit of Months since onset; '
         "send one of mo, a, d (UCUM codes)",
         'row 1: crp_mg_l.unit = "mmol/L" is not a unit of C-reactive protein; '
@@ -186,9 +186,13 @@ def test_the_time_between_rows_is_in_the_unit_of_the_table(unit: str, months: li
 
 
 def test_a_bad_age_is_a_problem_of_its_column() -> None:
-    assert told([row(age_years="sixty")]) == ['age_years = "sixty" is not a number; write a number, or nothing']
-    assert told([row(age_years=True)]) == ["age_years = true is not a number; write a number, or nothing"]
-    assert told([row(age_years=1961)]) == ["age_years = 1961 a is above 18-110 a; check the value and its unit"]
+    assert told([row(age_years="sixty")]) == [
+        'row 1: age_years = "sixty" is not a number; write a number, or nothing'
+    ]
+    assert told([row(age_years=True)]) == ["row 1: age_years = true is not a number; write a number, or nothing"]
+    assert told([row(age_years=1961)]) == [
+        "row 1: age_years = 1961 a is above 18-110 a; check the value and its unit"
+    ]
 
 
 @pytest.mark.parametrize(("age", "says"), [("sixty", '"sixty" is not a number'), (605, "605 a is above 18-110 a")])
@@ -226,7 +230,7 @@ def test_a_delay_that_is_no_delay_is_told_though_it_is_after_the_last_row() -> N
     assert problem.startswith("diagnostic_delay_months = 601 mo is above 0-600 mo")
     rows = [row(month=10, diagnostic_delay_months=50), row(month=12, diagnostic_delay_months=60)]
     [problem] = told(rows)
-    assert problem.startswith("diagnostic_delay_months changes between the rows")
+    assert problem.startswith("row 2: diagnostic_delay_months = 60 and 50 contradicts another row of the patient")
 
 
 def test_a_constant_that_changes_between_rows_is_a_problem() -> None:
@@ -234,8 +238,11 @@ def test_a_constant_that_changes_between_rows_is_a_problem() -> None:
         row(month=10, sex="male", onset_site="bulbar", diagnostic_delay_months=7, riluzole="no"),
         row(month=12, sex="female", onset_site="bulbar", diagnostic_delay_months=8, riluzole="yes"),
     ]
-    says = "changes between the rows of one patient; correct the rows, or split the patient"
-    assert told(rows) == [f"sex {says}", f"diagnostic_delay_months {says}"]
+    says = "contradicts another row of the patient; correct the rows, or split the patient"
+    assert told(rows) == [
+        f'row 2: sex = "female" and "male" {says}',
+        f"row 2: diagnostic_delay_months = 8 and 7 {says}",
+    ]
     assert only([{**made, "sex": "male", "diagnostic_delay_months": "7"} for made in rows]).visits == (
         Visit(10.0, {}, "no"),
         Visit(12.0, {}, "yes"),

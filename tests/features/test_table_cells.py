@@ -55,7 +55,8 @@ def test_bad_dates_are_told() -> None:
     assert told([dated("a", "01.09.2025")]) == [f'row 1: visit_date = "01.09.2025" {form}']
     assert told([dated("a", "2025-09-011")]) == [f'row 1: visit_date = "2025-09-011" {form}']
     assert told([dated("a", "2025-02-30", "2024-5-1")]) == [
-        f'onset_date = "2024-5-1" {form}',
+        'onset_date = "2024-5-1" is not a date as YYYY-MM-DD, YYYY-MM or YYYY; send the day, the month or the '
+        "year, as in 2025-09-01, 2025-09 or 2025",
         'row 1: visit_date = "2025-02-30" is not a day of the calendar; check year, month and day',
     ]
     assert told([dated("a", "2024-05-09")]) == [
@@ -65,7 +66,8 @@ def test_bad_dates_are_told() -> None:
         "onset_date is needed where visits have dates; send onset_date, or months_since_onset by visit"
     ]
     assert told([dated("a", "2025-09-01"), dated("a", "2025-10-01", "2024-05-11")]) == [
-        "onset_date changes between the rows of one patient; correct the rows, or split the patient"
+        'row 2: onset_date = "2024-05-11" and "2024-05-10" contradicts another row of the patient; '
+        "correct the rows, or split the patient"
     ]
 
 

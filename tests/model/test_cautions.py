@@ -11,10 +11,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from features.consistency import ITEMS_ALSFRS_R
 from features.derive import derive_from, readings_of
 from features.matrix import DesignMatrix
 from features.record import Measurement, PatientRecord, Visit
-from model.applicability import fit_applicability
+from features.vocabulary import vocabulary
+from model.applicability import KnotTable, fit_applicability
 from model.cautions import ABSTENTIONS, CAUTIONS, Case, abstentions, cautions
 
 # column: share of all contributions, and whether every training patient had it
@@ -122,6 +124,8 @@ def test_a_usual_record_has_no_caution_and_is_answered() -> None:
         (record(visit(10.0), visit(14.5, alsfrs_r_total=None)), "stale_input", ("alsfrs_r_total",)),  # limit 4
         (record(visit(20.0, crp=400.0)), "outside_training_range", ("crp_mg_l",)),
         (record(visit(20.0, crp=BELOW)), "beyond_limit", ("crp_mg_l",)),
+        (replace(USUAL, onset_margin_months=0.5), "approximate_onset", ("months_since_onset", "delta_fs")),
+        (replace(USUAL, age_margin_years=0.5), "approximate_age", ("age_years",)),
         (record(visit(20.0, treg_suppression=AT_1_TO_4)), "not_comparable", ("treg_suppression_pct",)),
         (record(visit(20.0, il6=4.0, fvc_pct=80.0)), "not_an_input", ("il6_pg_ml", "fvc_pct")),
     ],
@@ -199,8 +203,8 @@ def test_abstentions(made: PatientRecord, codes: set[str]) -> None:
 def test_a_value_many_times_beyond_what_training_saw_is_not_answered(
     of_highest: float | None, of_lowest: float | None, answered: bool
 ) -> None:
-    knots = APPLICABILITY.knots[APPLICABILITY.positions.index(MATRIX.columns.index("crp_mg_l"))]
-    value = knots.highest * of_highest if of_highest is not None else knots.lowest * (of_lowest or 0.0)
+    seen = APPLICABILITY.range_of[MATRIX.columns.index("crp_mg_l")]
+    value = seen.highest * of_highest if of_highest is not None else seen.lowest * (of_lowest or 0.0)
     made = record(visit(20.0, crp=value))
     assert found(made)["outside_training_range"] == ("crp_mg_l",)
     reasons = {reason.code: reason.words for reason in abstentions(case(made))}
@@ -209,7 +213,7 @@ def test_a_value_many_times_beyond_what_training_saw_is_not_answered(
 
 
 def test_a_score_is_no_amount() -> None:
-    lowest = APPLICABILITY.knots[APPLICABILITY.positions.index(MATRIX.columns.index("alsfrs_r_total"))].lowest
+    lowest = APPLICABILITY.range_of[MATRIX.columns.index("alsfrs_r_total")].lowest
     assert lowest > 4
     reasons = abstentions(case(record(visit(20.0, alsfrs_r_total=1))))
     assert "far_outside_training_range" not in {reason.code for reason in reasons}
@@ -218,6 +222,7 @@ def test_a_score_is_no_amount() -> None:
 def test_an_estimate_that_the_score_leaves_no_room_for_is_not_given() -> None:
     (reason,) = abstentions(case(USUAL, possible=False))
     assert reason.code == "score_near_its_end"
+    assert reason.fields == ("alsfrs_r_total",)
     assert "ALSFRS-R total" in reason.words
 
 
@@ -225,6 +230,128 @@ def test_a_computed_value_can_be_stale_too() -> None:
     """Neutrophils and lymphocytes are no inputs of the model: nothing but their ratio can say that they are old."""
     made = record(visit(10.0), visit(17.0, neutrophils=None, lymphocytes=None))
     assert ("nlr",) in [caution.features for caution in cautions(case(made)) if caution.code == "stale_input"]
+
+
+# ------------------------------------------------------------------ what a reason names, and what is to be done
+
+ITEMS = dict.fromkeys(ITEMS_ALSFRS_R, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("made", "code", "fields", "says"),
+    [
+        (
+            record(visit(20.0, alsfrs_r_total=None)),
+            "no_functional_score",
+            ("alsfrs_r_total",),
+            "Send the total, or all of its items.",
+        ),
+        (
+            record(visit(20.0, alsfrs_r_total=None, **{**ITEMS, "alsfrs_dyspnea": None, "alsfrs_cutting": None})),
+            "no_functional_score",
+            ("alsfrs_r_total", "alsfrs_cutting", "alsfrs_dyspnea"),
+            "the last visit that has any lacks alsfrs_cutting, alsfrs_dyspnea. Send the total, or all items of one "
+            "visit.",
+        ),
+        (
+            record(visit(20.0, alsfrs_r_total=None, alsfrs_total=30)),
+            "no_functional_score",
+            ("alsfrs_r_total",),
+            "alsfrs_total (ALSFRS total (older scale)) is of another scale, and cannot stand in its place.",
+        ),
+        (
+            record(visit(10.0), visit(22.5, alsfrs_r_total=None)),
+            "functional_score_too_old",
+            ("alsfrs_r_total",),
+            "Send the one of the index visit, or of a visit in the year before it.",
+        ),
+        (TOO_LITTLE, "too_little_to_go_on", ("sex", "age"), "missing: sex (Sex), age (Age). Send them;"),
+        (
+            record(visit(20.0, crp=500.0)),
+            "far_outside_training_range",
+            ("crp",),
+            "lies: crp (C-reactive protein). Check value and unit;",
+        ),
+        (
+            record(visit(20.0, **{**ITEMS, "alsfrs_ventilation": 0.0})),
+            "invasive_ventilation",
+            ("alsfrs_ventilation",),
+            "By alsfrs_ventilation (Respiratory insufficiency) the patient is on invasive ventilation;",
+        ),
+        (
+            record(visit(20.0, alsfrs_breathing=0.0)),
+            "invasive_ventilation",
+            ("alsfrs_breathing",),
+            "check the item if that is not so.",
+        ),
+        (
+            record(visit(18.0, alsfrs_ventilation=0.0), visit(20.0)),  # nobody is weaned
+            "invasive_ventilation",
+            ("alsfrs_ventilation",),
+            "this model is of people who breathe without it.",
+        ),
+    ],
+)
+def test_a_reason_names_the_keys_and_the_remedy(
+    made: PatientRecord, code: str, fields: tuple[str, ...], says: str
+) -> None:
+    reasons = {reason.code: reason for reason in abstentions(case(made))}
+    assert reasons[code].fields == fields
+    assert says in reasons[code].words
+    assert len(reasons[code].words) < 600
+
+
+@pytest.mark.parametrize("item", [1.0, 2.0, 4.0])
+def test_ventilation_through_a_mask_is_answered(item: float) -> None:
+    assert abstentions(case(record(visit(20.0, alsfrs_ventilation=item)))) == ()
+    weaned = record(visit(18.0, alsfrs_ventilation=0.0), visit(20.0, alsfrs_ventilation=item))
+    assert abstentions(case(weaned)) == ()
+
+
+def test_the_three_values_that_are_most_unlike_the_cohort_are_named() -> None:
+    """By hand: how much less the squared distance is without each."""
+    made = record(visit(20.0, crp=0.05, nfl=1500.0, neutrophils=30.0))
+    [reason] = [each for each in abstentions(case(made)) if each.code == "unlike_training_cohort"]
+    row = case(made).row
+
+    def distance(at: list[int]) -> float:
+        [scores] = KnotTable.of([APPLICABILITY.knots[i] for i in at]).scores(
+            row[None, [APPLICABILITY.positions[i] for i in at]]
+        )
+        return float(scores @ np.linalg.solve(APPLICABILITY.covariance[np.ix_(at, at)], scores))
+
+    there = list(range(len(APPLICABILITY.positions)))
+    less = {MATRIX.columns[APPLICABILITY.positions[i]]: distance([j for j in there if j != i]) for i in there}
+    assert sorted(less, key=lambda column: less[column])[:3] == ["nfl_pg_ml", "nlr", "crp_mg_l"]
+    assert reason.fields == ("nfl", "nlr", "crp")
+
+
+# ---------------------------------------------------------------------- what is known to the month or the year
+
+
+def test_what_an_onset_known_to_the_month_leaves_open_is_said() -> None:
+    """12 points lost in 20 months, half a month more or less: 12 / 20.5 and 12 / 19.5."""
+    [caution] = cautions(case(replace(USUAL, onset_margin_months=0.5)))
+    assert "months since onset may be 0.5 less or more" in caution.words
+    assert "the decline since onset (delta-FS) 0.59 to 0.62 points/month" in caution.words
+
+
+def test_an_onset_that_may_be_the_day_of_the_visit_has_no_highest_decline() -> None:
+    made = replace(record(visit(3.0)), onset_margin_months=3.0)
+    words = {caution.code: caution.words for caution in cautions(case(made))}["approximate_onset"]
+    assert "(delta-FS) 2.00 to any higher value points/month" in words
+
+
+def test_a_birth_known_to_the_year_is_said() -> None:
+    [caution] = cautions(case(replace(USUAL, age_margin_years=182 / 365.25)))
+    assert "the age may be 0.50 years less or more" in caution.words
+
+
+def test_a_range_is_said_with_the_value() -> None:
+    words = {c.code: c.words for c in cautions(case(record(visit(20.0, crp=40.0))))}["outside_training_range"]
+    seen = APPLICABILITY.range_of[MATRIX.columns.index("crp_mg_l")]
+    says = "C-reactive protein, 40 mg/L, is outside the range in which nearly all of the training cohort lies, "
+    assert words == f"{says}{seen.lowest:.3g} to {seen.highest:.3g} mg/L."
 
 
 def test_every_rule_has_been_triggered_above() -> None:
@@ -241,12 +368,15 @@ def test_every_rule_has_been_triggered_above() -> None:
                 )
             )
         ),
+        *found(replace(USUAL, onset_margin_months=0.5, age_margin_years=0.5)),
     }
-    assert len(CAUTIONS) == 11
+    assert len(CAUTIONS) == 13
     assert triggered == {
         "missing_input",
         "never_missing_in_training",
         "stale_input",
+        "approximate_onset",
+        "approximate_age",
         "outside_training_range",
         "beyond_limit",
         "not_comparable",
@@ -256,16 +386,16 @@ def test_every_rule_has_been_triggered_above() -> None:
         "limit_not_in_change",
         "change_over_short_span",
     }
-    assert len(ABSTENTIONS) == 5
+    assert len(ABSTENTIONS) == 6
 
 
 def test_reasons_hold_no_number() -> None:
-    labels = [feature.label for feature in MATRIX.features]
+    labels = [*(feature.label for feature in MATRIX.features), *vocabulary().quantities, *vocabulary().categories]
     for made in (record(visit(20.0, alsfrs_r_total=None)), TOO_LITTLE, record(visit(20.0, crp=500.0, nfl=3000.0))):
         for reason in abstentions(case(made)):
             words = reason.words
             for label in labels:
-                words = words.replace(label, "")  # "CD4+" is a name
+                words = words.replace(label, "")  # "CD4+" and "il6" are names
             assert not re.search(r"\d", words)
 
 

@@ -44,6 +44,7 @@ TIMES_BEYOND = 3.0  # docs/decisions/0011-far-outside.md
 OLDEST_SCORE_MONTHS = 12.0
 UNSEEN_SHARE, HEAVY_SHARE, MISSING_SHARE, NAMED = 0.1, 0.05, 0.5, 5
 ALWAYS_THERE = 0.995
+VENTILATED = ("alsfrs_ventilation", "alsfrs_breathing")  # 0: by a tube or a tracheostomy
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,8 @@ class Evaluator:
             found.append("no_functional_score")
         elif age > OLDEST_SCORE_MONTHS:
             found.append("functional_score_too_old")
+        if any(facts.last[item].value == 0.0 for item in VENTILATED if item in facts.last):
+            found.append("invasive_ventilation")
         if math.fsum(importance[at] for at in self._unseen(row)) > UNSEEN_SHARE:
             found.append("too_little_to_go_on")
         if not around.lowest <= around.location <= around.highest:
@@ -186,13 +189,13 @@ class Evaluator:
     def _far(self, row: Floats) -> bool:
         """Whether the last value of a quantity, no score, is over three times beyond what the cohort had."""
         amounts = {quantity["column"] for quantity in QUANTITIES.values() if not quantity.get("integer")}
-        for position, knots in zip(self.cohort["positions"], self.cohort["knots"], strict=True):
+        for position, lowest, highest in self.cohort["ranges"]:
             value = float(row[position])
             if self.columns[position] not in amounts or not value > 0.0:
                 continue
-            if knots["lowest"] > value and knots["lowest"] / value > TIMES_BEYOND:
+            if lowest > value and lowest / value > TIMES_BEYOND:
                 return True
-            if value > knots["highest"] > 0.0 and value / knots["highest"] > TIMES_BEYOND:
+            if value > highest > 0.0 and value / highest > TIMES_BEYOND:
                 return True
         return False
 
@@ -229,8 +232,9 @@ class Evaluator:
             limit = QUANTITIES[name].get("stale_after_months")
             if limit is not None and facts.age_of[name] > limit:
                 found.append(("stale_input", (QUANTITIES[name]["column"],)))
-        for position, knots in zip(self.cohort["positions"], self.cohort["knots"], strict=True):
-            if row[position] < knots["lowest"] or row[position] > knots["highest"]:
+        found += self._approximate(facts)
+        for position, lowest, highest in self.cohort["ranges"]:
+            if row[position] < lowest or row[position] > highest:
                 found.append(("outside_training_range", (self.columns[position],)))
         for name in sent:
             if facts.last[name].comparator is not None:
@@ -239,6 +243,16 @@ class Evaluator:
             if name in facts.other_footing and QUANTITIES[name]["column"] in self.columns:
                 found.append(("not_comparable", (QUANTITIES[name]["column"],)))
         return found + unused(facts, self.inputs, self.columns)
+
+    def _approximate(self, facts: Facts) -> list[tuple[str, tuple[str, ...]]]:
+        """Dates that are known to the month or the year."""
+        found: list[tuple[str, tuple[str, ...]]] = []
+        onset = tuple(column for column in ("months_since_onset", "delta_fs") if column in self.columns)
+        if facts.onset_margin > 0.0 and onset:
+            found.append(("approximate_onset", onset))
+        if facts.age_margin > 0.0 and "age_years" in self.columns:
+            found.append(("approximate_age", ("age_years",)))
+        return found
 
 
 class _Situation:

@@ -84,6 +84,8 @@ class Facts:
     late_diagnosis: bool = False  # it ends after the index visit
     riluzole: set[str] = field(default_factory=set)  # all that was said of it
     reference: str | None = None
+    onset_margin: float = 0.0  # months by which the onset may have been earlier or later than its middle
+    age_margin: float = 0.0  # years, by the birth
 
 
 @cache
@@ -126,8 +128,28 @@ def facts_of(record: Mapping[str, Any], scale: str) -> Facts:
 def _month(record: Mapping[str, Any], visit: Mapping[str, Any]) -> float:
     if "date" not in visit:
         return canonical("months_since_onset", visit["months_since_onset"])
-    days = (date.fromisoformat(visit["date"]) - date.fromisoformat(record["onset_date"])).days
-    return days / float(DAYS_A_MONTH)
+    first, last = _onset(record)
+    return float((_day(visit["date"]) - Fraction(first + last, 2)) / DAYS_A_MONTH)
+
+
+def _day(text: str) -> int:
+    return date.fromisoformat(text).toordinal()
+
+
+def _days(text: str) -> tuple[int, int]:
+    """The first and the last day of a year, a month or a day, by what begins after it."""
+    parts = [int(part) for part in text.split("-")]
+    if len(parts) == 3:
+        return _day(text), _day(text)
+    year, month = (parts[0], parts[1]) if len(parts) == 2 else (parts[0], 12)
+    after = date(year + month // 12, month % 12 + 1, 1)
+    return date(year, parts[1] if len(parts) == 2 else 1, 1).toordinal(), after.toordinal() - 1
+
+
+def _onset(record: Mapping[str, Any]) -> tuple[int, int]:
+    """From when to when it may have been: not after the first visit."""
+    first, last = _days(record["onset_date"])
+    return first, min(last, _day(record["visits"][0]["date"]))
 
 
 def _known(visit: Mapping[str, Any], facts: Facts) -> dict[str, Reading]:
@@ -192,8 +214,16 @@ def _whole(numbers: list[float]) -> tuple[list[int], int]:
 
 def _of_patient(record: Mapping[str, Any], index: float, facts: Facts) -> None:
     facts.columns["months_since_onset"] = index
-    if "age" in record:
+    if "birth_date" in record:
+        born, latest = _days(record["birth_date"])
+        years = (_day(record["visits"][-1]["date"]) - Fraction(born + latest, 2)) / (12 * DAYS_A_MONTH)
+        facts.columns["age_years"] = round(float(years), 6)
+        facts.age_margin = float(Fraction(latest - born, 2) / (12 * DAYS_A_MONTH))
+    elif "age" in record:
         facts.columns["age_years"] = round(canonical("age", record["age"]), 6)
+    if "onset_date" in record and "date" in record["visits"][0]:
+        began, latest = _onset(record)
+        facts.onset_margin = float(Fraction(latest - began, 2) / DAYS_A_MONTH)
     if "diagnostic_delay" in record:
         facts.delay = canonical("diagnostic_delay", record["diagnostic_delay"])
         if facts.delay <= index:

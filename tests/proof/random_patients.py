@@ -56,6 +56,8 @@ class RandomPatients:
             if name != "riluzole" and rng.random() < 0.9:
                 record[name] = rng.choice(category["values"])
         for name in ("age", "diagnostic_delay"):
+            if name == "age" and "birth_date" in record:
+                continue
             if rng.random() < (0.97 if name == "age" else 0.9):
                 record[name] = _sent(rng, name, typical.get(QUANTITIES[name]["column"]))
         delay = record.get("diagnostic_delay")
@@ -126,7 +128,8 @@ def _sent(rng: random.Random, name: str, value: float | None, *, exact: bool = F
     if "qualifier" in quantity:
         said = quantity["qualifier"]
         sent[said["name"]] = said["comparable"] if rng.random() < 0.8 else rng.choice(said["values"])
-    if quantity.get("level") != "patient" and not exact and rng.random() < 0.04:
+    limited = quantity.get("level") != "patient" and not quantity.get("integer")
+    if limited and not exact and rng.random() < 0.04:
         sent["comparator"] = rng.choice(["<", ">"])
     return sent
 
@@ -146,6 +149,14 @@ def _drop_contradictions(measured: dict[str, Any]) -> None:
             del measured[whole], values[whole]
 
 
+def _known_roughly(rng: random.Random, record: dict[str, Any], days: list[date]) -> None:
+    """An onset to the month or the year, and a birth in place of the age, as far as they are known."""
+    record["onset_date"] = record["onset_date"][: rng.choice([10, 7, 4])]
+    if rng.random() < 0.5:
+        born = days[-1] - timedelta(days=rng.randint(6800, 39000))
+        record["birth_date"] = born.isoformat()[: rng.choice([10, 7, 4])]
+
+
 def _time(rng: random.Random, record: dict[str, Any], months: list[float]) -> None:
     """When the visits were: in months, years, days, or as dates."""
     if rng.random() < 0.3:
@@ -155,6 +166,7 @@ def _time(rng: random.Random, record: dict[str, Any], months: list[float]) -> No
             record["onset_date"] = onset.isoformat()
             for visit, day in zip(record["visits"], days, strict=True):
                 visit["date"] = day.isoformat()
+            _known_roughly(rng, record, days)
             return
     unit = rng.choice(["mo", "mo", "a", "d"])
     factor = units_of("months_since_onset")[unit]

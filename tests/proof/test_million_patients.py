@@ -58,7 +58,7 @@ ALTERED: dict[str, Callable[[Evaluator], None]] = {
     "residuals": lambda own: own.residuals.__setitem__(0, own.residuals[0] * 1.001),
     "a limit": lambda own: own.cohort.__setitem__("limit", own.cohort["limit"] - 1.5),
     "importance": lambda own: own.model["importance"][0].__setitem__(3, 0.01),
-    "a range": lambda own: own.cohort["knots"][2].__setitem__("highest", 60.0),
+    "a range": lambda own: own.cohort["ranges"][-1].__setitem__(2, own.cohort["ranges"][-1][1]),
     "the floor of the scale": lambda own: own.situations[0].error.__setitem__("floor", 0.5),
 }
 

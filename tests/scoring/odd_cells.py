@@ -35,7 +35,12 @@ def _swapped(cells: Cells, rng: np.random.Generator) -> None:
 
 def _dated(cells: Cells, rng: np.random.Generator) -> None:
     cells["months_since_onset"] = None
-    cells["onset_date"] = "2024-01-31"
+    cells["onset_date"] = ["2024-01-31", "2024-01", "2024", 2024, "2024-13"][int(rng.integers(5))]
+    cells["birth_date"] = [None, "1961-04-02", date(1961, 4, 2), "1961-04", "1961", 1961.0, "2015-01-01"][
+        int(rng.integers(7))
+    ]
+    if cells["birth_date"] is not None and rng.random() < 0.7:
+        cells["age_years"] = None
     cells["visit_date"] = [date(2025, 3, 1), datetime(2025, 4, 2, 9, 30), "2025-05-03", "2025-02-30", "3.5.2025"][
         int(rng.integers(5))
     ]
@@ -52,11 +57,14 @@ SPOILS: tuple[Spoil, ...] = (
     _set("treg_responder_ratio", "1:1", "1:2", "1:3", " "),
     _set("alsfrs_r_total", 0.0, 3.0, 48.0, 49.0, 40.5, "40", "forty"),
     _set("alsfrs_speech", 0.0, 4.0, 5.0, 1.5),
+    _set("alsfrs_ventilation", 0.0, 4.0),
+    _set("alsfrs_r_total_comparator", "<", " "),
+    _set("age_years_comparator", "<", " "),
     _set("sex", "male", "female", "f", "", 1.0),
     _set("onset_site", "bulbar", "spinal", "limb", None),
     _set("c9orf72", "normal", "expanded", "unknown"),
     _set("riluzole", "yes", "no", "maybe", None),
-    _set("age_years", 17.0, 61.0000005, 45.1234565, 110.0, "<60", None, 111.0),
+    _set("age_years", 17.0, 61.0000005, 45.1234565, 110.0, "<60", None, 111.0, 45.0, 46.0),
     _set("diagnostic_delay_months", 3.0, 500.0, -1.0, 601.0),
     _set("months_since_onset", 0.0, 12.0, 600.0, 601.0, "12", "<12", None),
     _set("visit_date", "2025-05-03", date(2030, 1, 1)),

@@ -116,7 +116,12 @@ def test_visits_by_date(predictor: Predictor, reference_frame: pd.DataFrame) -> 
     frame["visit_date"] = onset + pd.to_timedelta((frame["months_since_onset"] * 30.4375).round(), unit="D")
     frame["onset_date"] = onset.date()
     frame = frame.drop(columns="months_since_onset")
-    for dates in (frame, frame.astype({"visit_date": "str", "onset_date": "str"})):
+    texts = frame.astype({"visit_date": "str", "onset_date": "str"})
+    born = texts.drop(columns="age_years").assign(birth_date="1961-04-02")
+    roughly = texts.assign(
+        onset_date=frame["patient_id"].map(lambda name: ("2023-02", "2022")[int(name[-1], 36) % 2])
+    )
+    for dates in (frame, born, born.assign(birth_date="1961"), born.assign(age_years=63.0), roughly, texts):
         table = pa.Table.from_pandas(dates, preserve_index=False)
         scored = score(predictor, table)
         expected = single_answers(predictor, table.to_pylist(), TODAY)

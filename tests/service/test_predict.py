@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from features.consistency import ITEMS_ALSFRS_R
 from features.parse import parse_record
 from model.answer import render
 from model.pack import Pack
@@ -72,6 +73,56 @@ def test_an_abstention_holds_no_number(client: httpx.Client, record: dict[str, A
     assert response.json()["outcome"] == "abstained"
     assert "no_functional_score" in [reason["code"] for reason in response.json()["reasons"]]
     assert list(numbers(response.json())) == []
+
+
+def dated(record: dict[str, Any], onset: str, birth: str) -> dict[str, Any]:
+    """The record with its last visit alone, on 1 September 2025."""
+    visit = {**record["visits"][-1], "date": "2025-09-01"}
+    del visit["months_since_onset"]
+    kept = {key: value for key, value in record.items() if key not in ("age", "diagnostic_delay")}
+    return {**kept, "onset_date": onset, "birth_date": birth, "visits": [visit]}
+
+
+def test_what_is_known_to_the_month_is_answered_with_its_margin(
+    client: httpx.Client, record: dict[str, Any]
+) -> None:
+    """Half of June and half of the days between 2 and 30 April: 14.5 days each."""
+    exact, roughly = (
+        client.post("/v1/predict", json=dated(record, *days)).json()
+        for days in (("2024-06-15", "1961-04-15"), ("2024-06", "1961-04"))
+    )
+    codes = [{caution["code"]: caution["words"] for caution in each["cautions"]} for each in (exact, roughly)]
+    assert not codes[0].keys() & {"approximate_onset", "approximate_age"}
+    assert "months since onset may be 0.5 less or more" in codes[1]["approximate_onset"]
+    assert "delta-FS" in codes[1]["approximate_onset"]
+    assert "0.04 years less or more" in codes[1]["approximate_age"]
+    assert "2024-06-1" not in json.dumps(roughly)
+    assert roughly["progression_rate"] == pytest.approx(exact["progression_rate"], abs=0.02)
+
+
+def test_an_abstention_names_the_item_that_is_missing(client: httpx.Client, record: dict[str, Any]) -> None:
+    items = {name: {"value": 3, "unit": "{score}"} for name in ITEMS_ALSFRS_R if name != "alsfrs_turning"}
+    del record["visits"][:-1]
+    measured = record["visits"][-1]["measurements"]
+    for name in [name for name in measured if name.startswith("alsfrs")]:
+        del measured[name]
+    measured.update(items)
+    answer = client.post("/v1/predict", json=record).json()
+    [reason] = [reason for reason in answer["reasons"] if reason["code"] == "no_functional_score"]
+    assert reason["fields"] == ["alsfrs_r_total", "alsfrs_turning"]
+    measured.update({"alsfrs_turning": {"value": 3, "unit": "{score}"}})
+    measured["alsfrs_ventilation"] = {"value": 0, "unit": "{score}"}
+    answer = client.post("/v1/predict", json=record).json()
+    [reason] = [reason for reason in answer["reasons"] if reason["code"] == "invasive_ventilation"]
+    assert reason["fields"] == ["alsfrs_ventilation"]
+    assert list(numbers(answer)) == []
+
+
+def test_the_ranges_of_training_are_told(client: httpx.Client, pack: Pack) -> None:
+    told = [column["training_range"] for column in client.get("/v1/model").json()["columns"]]
+    held = pack.predictor.applicability.range_of
+    assert told == [[held[at].lowest, held[at].highest] if at in held else None for at in range(len(told))]
+    assert sum(each is not None for each in told) >= 10
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,8 @@ RECORDS = [
         }
     ),
     at(DATED, onset_date="2024-01-01", age={"value": 61, "unit": "a"}),
+    at(DATED, onset_date="2024-01", birth_date="1961"),
+    at(DATED, onset_date="2024", birth_date="1961-04-02"),
     at({**MONTH, "riluzole": "yes"}),
     {"visits": [{"measurements": {}, **MONTH}, {"measurements": {}, **OTHER_MONTH}]},
     # and not
@@ -77,6 +79,12 @@ RECORDS = [
     at({}),
     at({**DATED, **MONTH}, onset_date="2024-01-01"),
     at({"date": "1 March 2025"}, onset_date="2024-01-01"),
+    at({"date": "2025-03"}, onset_date="2024-01-01"),
+    at(DATED, onset_date="2024-1"),
+    at(DATED, onset_date="01/2024"),
+    at(MONTH, birth_date="1961"),
+    at(MONTH, onset_date="2024-01-01", birth_date="1961"),
+    at(DATED, onset_date="2024-01-01", birth_date=1961),
     {
         "onset_date": "2024-01-01",
         "visits": [{"measurements": {}, **MONTH}, {"measurements": {}, "date": "2025-12-01"}],
@@ -94,6 +102,7 @@ RECORDS = [
     at({**MONTH, "measurements": {"crp_mg_l": CRP}}),
     at({**MONTH, "measurements": {"age": {"value": 61, "unit": "a"}}}),
     at({**MONTH, "measurements": {"alsfrs_r_total": {"value": 40.5, "unit": "{score}"}}}),
+    at({**MONTH, "measurements": {"alsfrs_r_total": {"value": 40, "unit": "{score}", "comparator": "<"}}}),
     at({**MONTH, "measurements": {"alsfrs_r_total": {"value": 49, "unit": "{score}"}}}),
     at({**MONTH, "measurements": {"treg_suppression": {"value": 50, "unit": "%"}}}),
 ]
@@ -106,7 +115,7 @@ def test_schema_and_parser_judge_alike(record: object) -> None:
 
 def test_both_judgements_occur() -> None:
     assert {accepted(record) for record in RECORDS} == {True, False}
-    assert sum(map(accepted, RECORDS)) == 11
+    assert sum(map(accepted, RECORDS)) == 13
 
 
 def test_the_schema_knows_the_whole_vocabulary() -> None:

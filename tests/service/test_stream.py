@@ -307,5 +307,6 @@ def test_a_stream_takes_no_idempotency_key(client: httpx.Client, record: dict[st
     assert response.status_code == 400
     [problem] = response.json()["problems"]
     assert problem["message"] == (
-        "idempotency-key is not taken with a stream of lines; send a batch of up to 1,000 records, or leave the key out"
+        "idempotency-key is not taken with a stream of lines; send a batch of up to 1,000 records, or leave the key "
+        "out"
     )

@@ -37,7 +37,6 @@ from training.contract.contract_readings import months_of, readings
 from training.contract.contract_refusals import refusals
 from training.contract.contract_visits import (
     after_death,
-    age_and_time,
     crossed_pressures,
     death_month,
     in_the_future,
@@ -65,7 +64,6 @@ RULES: tuple[Rule, ...] = (
     two_deaths,
     in_the_future,
     rising_score,
-    age_and_time,
     changing_height,
     crossed_pressures,
     unused_headers,

@@ -10,6 +10,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
+from features.period import read_period
 from features.table import DATE, ONSET, TIME, Row, absent, canonical, day_of, measurement, number
 from features.units import DAYS_PER_MONTH, to_canonical
 from features.vocabulary import Quantity, vocabulary
@@ -110,10 +111,10 @@ def _months(row: Row, units: Mapping[str, str]) -> float:
     if months is not None:
         return months
     try:
-        days = date.fromisoformat(day_of(row.get(DATE))) - date.fromisoformat(day_of(row.get(ONSET)))
+        day, onset = date.fromisoformat(day_of(row.get(DATE))), read_period(day_of(row.get(ONSET)))
     except ValueError:
         return math.nan
-    return days.days / DAYS_PER_MONTH
+    return (day.toordinal() - onset.until(day).middle) / DAYS_PER_MONTH
 
 
 def _number(row: Row, quantity: Quantity, units: Mapping[str, str]) -> tuple[float, bool] | None:

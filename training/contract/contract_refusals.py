@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from features.problem import Problem
-from features.table import DATE, ONSET, PATIENT, TIME, TablePatient, absent, day_of, row_and_column
+from features.table import DATE, PATIENT, TIME, TablePatient, absent, row_and_column
 from training.contract.contract_finding import Finding, Material, Severity
 
 
@@ -18,15 +18,10 @@ def refusals(material: Material) -> Iterator[Finding]:
 
 def _finding(material: Material, patient: TablePatient, problem: Problem) -> Finding:
     row, column = row_and_column(problem.field)
-    value = problem.value
     rows = material.table.rows
-    if row is None:  # the parser told it of the patient: the rows that hold it
+    if row is None:  # the parser told it of the patient: the first row that holds it
         said = [at for at in patient.rows if not absent(rows[at].get(column))]
-        texts = {at: day_of(rows[at][column]) if column == ONSET else str(rows[at][column]) for at in said}
-        differing = [at for at in said if texts[at] != texts[said[0]]]
-        if problem.code == "contradiction" and differing:
-            value = ", ".join(dict.fromkeys(texts.values()))
-        row = next(iter(differing or said or patient.rows)) + 1
+        row = next(iter(said or patient.rows)) + 1
     if not column:
         column = TIME if not absent(rows[row - 1].get(TIME)) else DATE
     column = column if column in material.table.columns or column not in ("record", "visits") else PATIENT
@@ -38,5 +33,5 @@ def _finding(material: Material, patient: TablePatient, problem: Problem) -> Fin
         column=column,
         row=row,
         patient_id=patient.patient_id,
-        value=value,
+        value=problem.value,
     )

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from features.change import NOISE_SD
 from features.derive import complete
-from features.table import AGE, DATE, DEATH, PATIENT, TablePatient, absent, canonical, day_of, number
+from features.table import DATE, DEATH, PATIENT, absent, day_of, number
 from features.units import plain
 from training.contract.contract_finding import Finding, Material, Severity
 
@@ -18,8 +18,6 @@ MONTHS_TOLERANCE = 0.5
 LARGEST_GAIN = 4.0 * math.sqrt(2.0) * NOISE_SD
 """Points between two visits: four standard deviations (assumption) of a difference of two scores, each with the
 noise of one score that is calculated from PRO-ACT."""
-AGE_TOLERANCE_YEARS = 1.5
-"""Assumption: two ages, each rounded down to years, may be off by one; half a year more for rounded months."""
 
 
 def after_death(material: Material) -> Iterator[Finding]:
@@ -100,43 +98,12 @@ def crossed_pressures(material: Material) -> Iterator[Finding]:
             yield _warning(material, at, "crossed_pressures", low, f"{plain(value)} mm[Hg]", rule, remedy)
 
 
-def age_and_time(material: Material) -> Iterator[Finding]:
-    """Ages that change otherwise than the time between the visits; one age on all rows is that at the first."""
-    for patient in material.patients:
-        ages = _ages(material, patient)
-        if len({age for _, age in ages}) < 2:
-            continue
-        first, age = ages[0]
-        for at, later in ages[1:]:
-            expected = age + (material.months[at] - material.months[first]) / 12.0
-            if abs(later - expected) > AGE_TOLERANCE_YEARS:
-                yield _warning(
-                    material,
-                    at,
-                    "age_and_time",
-                    AGE,
-                    f"{plain(later)} a",
-                    f"does not follow from {plain(age)} years at row {first + 1} and the time between "
-                    f"({expected:.1f}; tolerance {AGE_TOLERANCE_YEARS} years, an assumption)",
-                    "correct one of them; training takes the age of the first visit",
-                )
-
-
 def without_patient(material: Material) -> Iterator[Finding]:
     """A row without patient: training takes it for a patient of its own."""
     for at, row in enumerate(material.table.rows):
         if absent(row.get(PATIENT)):
             rule = "is empty: the row counts as a patient of its own"
             yield _warning(material, at, "no_patient_id", PATIENT, None, rule, "fill it in, or take the row away")
-
-
-def _ages(material: Material, patient: TablePatient) -> list[tuple[int, float]]:
-    found = []
-    for at in patient.rows:
-        age = canonical(AGE, number(material.table.rows[at].get(AGE)), material.table.mapping.units)
-        if age is not None and math.isfinite(material.months[at]):
-            found.append((at, age))
-    return found
 
 
 def _month_of_death(material: Material, at: int) -> float | None:

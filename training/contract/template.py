@@ -10,12 +10,13 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from features.mapping import PROVENANCE
-from features.table import AGE, COMPARATOR, DATE, DEATH, DELAY, ONSET, PATIENT, SITE, TIME
+from features.table import AGE, BIRTH, COMPARATOR, DATE, DEATH, DELAY, ONSET, PATIENT, SITE, TIME
 from features.units import plain
 from features.vocabulary import Category, Quantity, vocabulary
 from training.contract.typical_range import typical_range
 
 VISIT, OF_PATIENT = "visit", "patient"
+PARTIAL = "YYYY-MM-DD, YYYY-MM or YYYY"
 LIMIT = "a cell such as <0.3 is a limit of detection"
 
 
@@ -50,7 +51,10 @@ FIRST = (
     Entry(PATIENT, "Identifier of the patient", "", "", "", "any text", "yes", OF_PATIENT, "P001"),
     Entry(SITE, "Clinic or laboratory", "", "", "", "any text", "no", VISIT, "north"),
     Entry(DATE, "Day of the visit", "", "", "", "YYYY-MM-DD", f"or {TIME}", VISIT, ""),
-    Entry(ONSET, "Day of the first symptom", "", "", "", "YYYY-MM-DD", f"where there is {DATE}", OF_PATIENT, ""),
+    Entry(ONSET, "Date of the first symptom", "", "", "", PARTIAL, f"where there is {DATE}", OF_PATIENT, ""),
+    Entry(
+        BIRTH, "Date of birth", "", "", "", PARTIAL, f"no; in place of {AGE} where there is {DATE}", OF_PATIENT, ""
+    ),
 )
 LAST = (
     Entry(DEATH, "Death, months since onset", "mo", "", "", "", "no", OF_PATIENT, ""),
@@ -137,7 +141,7 @@ def _of_quantity(quantity: Quantity) -> Entry:
     low, high = (plain(limit) for limit in quantity.plausible)
     return Entry(
         column=quantity.column,
-        label=quantity.label,
+        label="Age at the visit of the row" if quantity.column == AGE else quantity.label,
         unit=quantity.unit,
         other_units=", ".join(unit for unit in quantity.units if unit != quantity.unit),
         plausible_range=f"{low} to {high}",

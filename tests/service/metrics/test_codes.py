@@ -15,6 +15,7 @@ FILES = [
     *(ROOT / "service" / name for name in ("batch.py", "stream.py", "varied.py", "whatif.py")),
 ]
 CALLED = {"Problem": "rules", "add": "rules", "Caution": "cautions", "Reason": "reasons"}
+HANDED_ON = {"past", "period"}  # the code is their third argument
 
 
 def codes_in_the_source() -> dict[str, set[str]]:
@@ -22,9 +23,13 @@ def codes_in_the_source() -> dict[str, set[str]]:
     found: dict[str, set[str]] = defaultdict(set)
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
+            if not isinstance(node, ast.Call) or not node.args:
                 continue
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            if name in HANDED_ON and isinstance(node.args[-1], ast.Constant):
+                found["rules"].add(node.args[-1].value)
+            if not isinstance(node.args[0], ast.Constant):
+                continue
             told = len(node.args) > 1 or bool(node.keywords)  # set.add takes one
             if name in CALLED and told and isinstance(node.args[0].value, str):
                 found[CALLED[name]].add(node.args[0].value)

@@ -116,7 +116,7 @@ def odd_visits(faults: Faults) -> None:
     faults.expect(WARNING, "rising_score", rows[-1], "alsfrs_r_total")
     rows = faults.rows()
     faults.put(rows[1], "age_years", faults.frame.loc[rows[1], "age_years"] + 10)
-    faults.expect(WARNING, "age_and_time", rows[1], "age_years")
+    faults.expect(ERROR, "contradiction", rows[1], "age_years")
     rows = faults.rows()
     faults.put(rows, "systolic_bp_mmhg", [118.0 + at for at in range(len(rows))])
     faults.put(rows, "diastolic_bp_mmhg", [80.0 + at for at in range(len(rows))])
@@ -199,7 +199,7 @@ def test_a_finding_names_the_patient_and_the_value_that_stand_in_its_row(faults:
     assert values["wrong_type", "nfl_pg_ml"] == '"high"'
     assert values["unknown_value", "onset_site"] == '"limb"'
     assert values["out_of_range", "alsfrs_r_total"] == "480 points"
-    assert set(str(values["contradiction", "sex"]).split(", ")) == {"female", "male"}
+    assert set(str(values["contradiction", "sex"]).split(" and ")) == {'"female"', '"male"'}
 
 
 def test_every_finding_has_a_rule_and_a_remedy(checked: Checked) -> None:
