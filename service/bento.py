@@ -30,6 +30,7 @@ from service.configuration import Configuration, read_configuration
 from service.desk import Desk
 from service.held_pack import HeldPack, Verified
 from service.idempotency.once import Once
+from service.idempotency.settings import is_beside
 from service.idempotency.store import Store
 from service.rendered import Rendered, rendered
 from service.settings import HOST, PORT, Settings, Unusable
@@ -93,7 +94,8 @@ def open_desk(
         traces = open_traces(known.traces, version=VERSION)
         trail = open_trail(known.audit, made_by=f"tregcast {VERSION}", known=head)
         shadow = None if known.shadow is None else Shadow(known.shadow)
-        once = Once(Store(known.idempotency), trail.digest(b"idempotency"))
+        later = is_beside(known.idempotency, known.audit)
+        once = Once(Store(known.idempotency, may_come_later=later), trail.digest(b"idempotency"))
         return Desk(held, Access(known.access), trail, shadow, traces=traces, hosts=known.hosts, once=once)
     except Unusable as error:
         end(UNUSABLE, str(error))

@@ -19,7 +19,7 @@ from features.problem import Rejected
 from service import log
 from service.access.caller import Caller
 from service.idempotency.seal import KeptAnswer, Names, names_of, seal, unseal
-from service.idempotency.store import Claim, Differs, Found, Full, Kept, Store, UnderWay
+from service.idempotency.store import Claim, Differs, Full, Kept, Store, UnderWay
 from service.problem import (
     Unanswered,
     bad_idempotency_key,
@@ -67,7 +67,7 @@ class Once:
 
     def __init__(self, store: Store, secret: str = "") -> None:
         self._store = store
-        self._salt = hashlib.sha256(store.salt + secret.encode("utf-8")).digest()
+        self._secret = secret.encode("utf-8")
         self._thread = ThreadPoolExecutor(1, "idempotency keys")  # no request waits for another one's disk
         self._works = True
 
@@ -84,7 +84,8 @@ class Once:
         if key is None:
             return await reply()
         asked = b"%b?%b\n%b" % (request.url.path.encode(), request.scope["query_string"], body)
-        names = names_of(self._salt, f"{caller.kind}:{caller.id}", key, asked)
+        salt = hashlib.sha256(await self._ask(lambda: self._store.salt) + self._secret).digest()
+        names = names_of(salt, f"{caller.kind}:{caller.id}", key, asked)
         found = await self._claimed(names)
         if isinstance(found, Kept):
             return self._repeated(request, unseal(names, found.sealed))
@@ -98,7 +99,7 @@ class Once:
     async def _claimed(self, names: Names) -> Claim | Kept:
         until = time.monotonic() + SECONDS_TO_WAIT
         while True:
-            found = await self._look_up(names)
+            found = await self._ask(lambda: self._store.claim(names, time.time()))
             if isinstance(found, Differs):
                 raise Unanswered(idempotency_key_reused())
             if not isinstance(found, UnderWay):
@@ -107,9 +108,9 @@ class Once:
                 raise Unanswered(idempotency_key_in_use(SECONDS_TO_RETRY_IN_USE))
             await asyncio.sleep(SECONDS_BETWEEN)
 
-    async def _look_up(self, names: Names) -> Found:
+    async def _ask(self, work: Callable[[], Result]) -> Result:
         try:
-            found = await self._run(lambda: self._store.claim(names, time.time()))
+            found = await self._run(work)
         except Full:
             reason = "cannot remember more idempotency keys"
             raise Unanswered(unavailable(reason, SECONDS_TO_RETRY_FULL)) from None

@@ -13,6 +13,11 @@ VARIABLE = "TREGCAST_IDEMPOTENCY"
 ENDING = ".idempotency"
 
 
+def is_beside(path: Path | None, audit: AuditSettings | None) -> bool:
+    """Whether it is the file beside the audit trail, whose folder may still have to be mounted."""
+    return path is not None and path == _beside(audit)
+
+
 def read_idempotency(environment: Mapping[str, str], audit: AuditSettings | None) -> Path | None:
     """The file that all workers share: that of the settings, or one beside an audit trail in SQLite.
 
@@ -28,8 +33,12 @@ def read_idempotency(environment: Mapping[str, str], audit: AuditSettings | None
     """
     said = environment.get(VARIABLE)
     if said is None:
-        beside = audit is not None and isinstance(audit.store, SqliteUri)
-        return Path(f"{audit.store.path}{ENDING}") if beside else None  # type: ignore[union-attr]
+        return _beside(audit)
     if not said.strip() or "\0" in said:
         raise Unusable(f"{VARIABLE} = {said!r} is not a file; set the path of one on a local disk, or unset it")
     return Path(said)
+
+
+def _beside(audit: AuditSettings | None) -> Path | None:
+    store = None if audit is None else audit.store
+    return Path(f"{store.path}{ENDING}") if isinstance(store, SqliteUri) else None

@@ -71,23 +71,50 @@ Found = Claim | UnderWay | Differs | Kept
 class Store:
     """The answers of a file, or of this process alone where there is none. One thread at a time may use it."""
 
-    def __init__(self, path: Path | None, *, most_keys: int = MOST_KEYS, most_bytes: int = MOST_BYTES) -> None:
-        """Raises `Unusable` where the file cannot be used."""
-        self._most = (most_keys, most_bytes)
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        may_come_later: bool = False,
+        most_keys: int = MOST_KEYS,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
+        """Open the file, or leave that for later where its folder may still be mounted and is not there.
+
+        Raises:
+            Unusable: the file cannot be used.
+        """
+        self._path, self._most = path, (most_keys, most_bytes)
+        self._opened: tuple[sqlite3.Connection, bytes] | None = None
         try:
-            if path is not None:
-                _make(path)
-            self._connection = sqlite3.connect(
-                ":memory:" if path is None else path,
-                isolation_level=None,
-                timeout=SECONDS_LOCKED,
-                check_same_thread=False,
-            )
-            self.salt = _prepared(self._connection)
+            self._opened = _opened(path)
         except (OSError, sqlite3.Error) as error:
+            if may_come_later and isinstance(error, FileNotFoundError):
+                return
             reason = getattr(error, "strerror", None) or error
             remedy = "set TREGCAST_IDEMPOTENCY to a file on a local disk that this user may write"
             raise Unusable(f"idempotency keys cannot be kept in {path}: {reason}; {remedy}") from None
+
+    @property
+    def salt(self) -> bytes:
+        """What all names in the file are salted with.
+
+        Raises:
+            sqlite3.Error: the store cannot be used.
+        """
+        return self._open()[1]
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        return self._open()[0]
+
+    def _open(self) -> tuple[sqlite3.Connection, bytes]:
+        if self._opened is None:
+            try:
+                self._opened = _opened(self._path)
+            except OSError as error:
+                raise sqlite3.OperationalError(error.strerror) from None
+        return self._opened
 
     def claim(self, names: Names, now: float) -> Found:
         """What is known of a request; where nothing is, it is claimed.
@@ -136,8 +163,9 @@ class Store:
 
     def close(self) -> None:
         """Let go of the file."""
-        with suppress(sqlite3.Error):
-            self._connection.close()
+        if self._opened is not None:
+            with suppress(sqlite3.Error):
+                self._opened[0].close()
 
     def _require_room(self, caller: bytes) -> None:
         run = self._connection.execute
@@ -159,6 +187,15 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _opened(path: Path | None) -> tuple[sqlite3.Connection, bytes]:
+    """A connection to the file, or to the memory of this process, and the salt of the store in it."""
+    if path is not None:
+        _make(path)
+    place = ":memory:" if path is None else path
+    connection = sqlite3.connect(place, isolation_level=None, timeout=SECONDS_LOCKED, check_same_thread=False)
+    return connection, _prepared(connection)
 
 
 def _make(path: Path) -> None:

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from cli import main
 from service.idempotency.seal import Names, names_of
 from service.idempotency.store import SECONDS_KEPT, SECONDS_UNDER_WAY, Claim, Differs, Full, Kept, Store, UnderWay
+from service.settings import Unusable
 from tests.service.running import Running, begin
 
 PATHS = ("/v1/predict", "/v1/predict/batch", "/v1/whatif")
@@ -123,7 +124,7 @@ def test_another_request_with_the_same_key_is_refused(
     others = [
         caller.ask("/v1/predict", {**record, "reference": "other"}, key),
         caller.ask("/v1/predict", json.dumps(record).encode() + b" ", key),
-        caller.ask("/v1/predict?a=1", record, key),
+        caller.ask("/v1/predict?explain=top5", record, key),
         caller.ask("/v1/predict/batch", record, key),
     ]
     assert [other.status_code for other in others] == [422] * 4
@@ -272,3 +273,16 @@ def test_one_caller_cannot_fill_the_store() -> None:
         store.claim(names(b"more", caller="key:2"), 0.0)
     claimed(store, names(b"more"), SECONDS_KEPT + 1)
     store.close()
+
+
+def test_a_store_whose_folder_comes_later(tmp_path: Path) -> None:
+    """Beside an audit trail whose folder is not mounted yet: until it is, keys cannot be looked up, and no more."""
+    store = Store(tmp_path / "mounted-later" / "store", may_come_later=True)
+    with pytest.raises(sqlite3.OperationalError, match="No such file or directory"):
+        store.claim(names(), 0.0)
+    (tmp_path / "mounted-later").mkdir()
+    claimed(store, names(), 0.0)
+    assert len(store.salt) == 32
+    store.close()
+    with pytest.raises(Unusable, match="No such file or directory"):
+        Store(tmp_path / "never" / "store")
