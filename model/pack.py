@@ -20,7 +20,7 @@ from model.contents import BOOSTERS, Contents, decode, encode, parse_json, readi
 from model.golden import GoldenAnswer, replay
 from model.predictor import Predictor
 
-FORMAT = 2
+FORMAT = 3  # 2: without how Treg values were measured, so no value could be known to be comparable
 MANIFEST = "manifest.json"
 LARGEST_FILE = 256 * 2**20
 LARGEST_MANIFEST = 2**20
@@ -151,7 +151,8 @@ def _listed(manifest: bytes) -> dict[str, tuple[int, str]]:
         table = parse_json(manifest)
         if table["format"] != FORMAT:
             raise Refused(
-                f"{MANIFEST}: format {table['format']!r} is not the format {FORMAT} that this version reads",
+                f"{MANIFEST}: format {table['format']!r} is not the format {FORMAT} that this version reads; "
+                "train the model again with this version",
                 "contents",
             )
         listed = {name: (int(entry["size"]), str(entry["sha256"])) for name, entry in table["files"].items()}

@@ -50,7 +50,7 @@ class Predictor:
 
     def predict(self, record: PatientRecord) -> Answer:
         """The answer for one record at its index visit (its last one)."""
-        readings = readings_of(record)
+        readings = readings_of(record, self.matrix.measured_as)
         derived = derive_from(readings, record, self.matrix.scale)
         row = self.matrix.order(derived)
         rows = row[None, :]

@@ -12,6 +12,7 @@ from features.vocabulary import Category, Quantity, vocabulary
 
 Json = dict[str, object]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
+UNIT = "UCUM code. Required, never guessed. UCUM's other forms of these (l for L, 10^ for 10*) are read too."
 DATE: Json = {"type": "string", "format": "date", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
 
 
@@ -69,13 +70,13 @@ def _timed_by(key: str) -> Json:
 def _measurement(quantity: Quantity) -> Json:
     properties: Json = {
         "value": _value(quantity),
-        "unit": {"enum": list(quantity.units), "description": "UCUM code. Required, never guessed."},
+        "unit": {"enum": list(quantity.units), "description": UNIT},
         "comparator": {"enum": ["<", ">"], "description": "The value is a limit; the result is below or above it."},
     }
     required = ["value", "unit"]
-    if quantity.qualifier is not None:
-        properties[quantity.qualifier.name] = {"enum": list(quantity.qualifier.values)}
-        required.append(quantity.qualifier.name)
+    for qualifier in quantity.qualifiers:
+        properties[qualifier.name] = {"enum": list(qualifier.values), "description": qualifier.sentence}
+        required.append(qualifier.name)
     return {"title": quantity.label, "description": _sentence(quantity), **_object(properties, *required)}
 
 

@@ -12,7 +12,7 @@ from features.measurement import parse_measurement
 from features.parse import parse_record
 from features.problem import Problem, Rejected, shown
 from features.record import Measurement, PatientRecord
-from features.vocabulary import Quantity, vocabulary
+from features.vocabulary import Qualifier, Quantity, vocabulary
 from model.answer import Abstention, Answer, render
 from model.predictor import Predictor
 from model.whatif import LABEL, Curve, Point, curve
@@ -21,7 +21,7 @@ from service.problem import problem_json
 MOST_QUANTITIES = 5
 MOST_VALUES = 50
 KEYS = ("record", "vary")
-VARY_KEYS = ("values", "from", "to", "steps", "unit")  # and a qualifier, where the quantity has one
+VARY_KEYS = ("values", "from", "to", "steps", "unit")  # and qualifiers, where the quantity has any
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ def _vary(value: object, problems: list[Problem]) -> tuple[tuple[Quantity, tuple
 
 def _values(path: str, quantity: Quantity, asked: object, problems: list[Problem]) -> tuple[Measurement, ...]:
     """The values of one quantity, each read as a measurement is."""
-    qualifier = None if quantity.qualifier is None else quantity.qualifier.name
-    keys = (*VARY_KEYS, *(() if qualifier is None else (qualifier,)))
+    qualifiers = [each.name for each in quantity.qualifiers]
+    keys = (*VARY_KEYS, *qualifiers)
     if not isinstance(asked, dict):
         problems.append(Problem("wrong_type", path, shown(asked), "is not an object", _SHAPE))
         return ()
@@ -94,7 +94,7 @@ def _values(path: str, quantity: Quantity, asked: object, problems: list[Problem
         for key in unknown
     ]
     numbers = _numbers(path, asked, problems)
-    shared = {key: asked[key] for key in ("unit", qualifier) if key is not None and key in asked}
+    shared = {key: asked[key] for key in ("unit", *qualifiers) if key in asked}
     found: list[Measurement] = []
     for at, number in enumerate(numbers):
         measured = parse_measurement(f"{path}.values[{at}]", quantity, {"value": number, **shared})
@@ -144,6 +144,10 @@ _SHAPE = 'send {"record": {...}, "vary": {"nfl": {"from": 20, "to": 120, "steps"
 def whatif_schema() -> dict[str, object]:
     """The JSON schema of what ``/v1/whatif`` takes, as far as a schema can say it."""
     number = {"type": "number"}
+    qualifiers = {
+        each.name: {"enum": list(each.values), "description": f"Required for {_needing(each)}. {each.sentence}"}
+        for each in vocabulary().qualifiers.values()
+    }
     varied = {
         "type": "object",
         "properties": {
@@ -152,6 +156,7 @@ def whatif_schema() -> dict[str, object]:
             "to": number,
             "steps": {"type": "integer", "minimum": 2, "maximum": MOST_VALUES},
             "unit": {"type": "string", "description": "UCUM code. Required, never guessed."},
+            **qualifiers,
         },
         "required": ["unit"],
         "oneOf": [{"required": ["values"]}, {"required": ["from", "to", "steps"]}],
@@ -172,6 +177,12 @@ def whatif_schema() -> dict[str, object]:
             },
         },
     }
+
+
+def _needing(qualifier: Qualifier) -> str:
+    return " and ".join(
+        name for name, quantity in vocabulary().quantities.items() if qualifier in quantity.qualifiers
+    )
 
 
 async def whatif_document(predictor: Predictor, asked: WhatIf, as_it_is: Answer) -> dict[str, object]:

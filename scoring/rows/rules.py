@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from features.vocabulary import Quantity
+from features.vocabulary import UNKNOWN, Quantity
 from model.cautions import (
     IMPORTANT_SHARE,
     LARGEST_UNSEEN_SHARE,
@@ -125,8 +125,27 @@ def _at_limit(cases: Cases) -> Mask:
     return cases.of_inputs(lambda _, last: last.beyond)
 
 
+def _not_comparable(cases: Cases) -> Mask:
+    found, known = cases.nobody, taken(cases.predictor.matrix)
+    for name, unused in cases.visits.unused.items():
+        if name in known:
+            found |= cases.visits.patients.so_far(unused)
+    return found
+
+
+def _measured_unknown_way(cases: Cases) -> Mask:
+    found, known = cases.nobody, taken(cases.predictor.matrix)
+    for name, said in cases.predictor.matrix.qualified:
+        if name in known and any(value == UNKNOWN for _, value in said):
+            found |= cases.sent_so_far(name)
+    return found
+
+
 def _not_an_input(cases: Cases) -> Mask:
     found, known = cases.nobody, taken(cases.predictor.matrix)
+    for name, unused in cases.visits.unused.items():
+        if name not in known:
+            found |= cases.visits.patients.so_far(unused)
     for name in cases.visits.sent:
         if name not in known:
             found |= cases.sent_so_far(name)
@@ -158,6 +177,8 @@ CAUTIONS: tuple[tuple[str, Callable[[Cases], Mask]], ...] = (
     ("stale_input", _stale),
     ("outside_training_range", _outside_training),
     ("beyond_limit", _at_limit),
+    ("not_comparable", _not_comparable),
+    ("measured_unknown_way", _measured_unknown_way),
     ("not_an_input", _not_an_input),
 )
 ABSTENTIONS: tuple[tuple[str, Callable[[Cases], Mask]], ...] = (

@@ -20,6 +20,7 @@ REASONS = (
 )
 CAUTIONS = (
     "beyond_limit",
+    "measured_unknown_way",
     "missing_input",
     "never_missing_in_training",
     "not_an_input",

@@ -74,7 +74,7 @@ class Evaluator:
 
     def answers(self, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """What must be answered to each record: the rendered answer without its words, pack and statement."""
-        facts = [facts_of(record, self.model["scale"]) for record in records]
+        facts = [facts_of(record, self.model["scale"], self.model["measured_as"]) for record in records]
         rows = np.array([[each.columns.get(column, math.nan) for column in self.columns] for each in facts])
         which = np.zeros(len(rows), np.int64)
         if len(self.situations) > 1:
@@ -234,13 +234,22 @@ class Evaluator:
         for name in sent:
             if facts.last[name].comparator is not None:
                 found.append(("beyond_limit", (QUANTITIES[name]["column"],)))
-        for name in QUANTITIES:
-            if name in facts.other_footing and QUANTITIES[name]["column"] in self.columns:
-                found.append(("not_comparable", (QUANTITIES[name]["column"],)))
         taken = {*self.inputs, *(part for name in self.inputs for part in FOLLOWS.get(name, ((),))[0])}
+        found += self._other_ways(facts, taken)
         if unused := [QUANTITIES[name]["column"] for name in QUANTITIES if name in facts.sent - taken]:
             found.append(("not_an_input", tuple(unused)))
         return found
+
+    def _other_ways(self, facts: Facts, taken: set[str]) -> list[tuple[str, tuple[str, ...]]]:
+        known = self.model["measured_as"]
+        unknown = {name for name, said in known.items() if "unknown" in said.values()}
+        codes = {"not_comparable": facts.other_footing, "measured_unknown_way": facts.usable & unknown}
+        return [
+            (code, (QUANTITIES[name]["column"],))
+            for code, names in codes.items()
+            for name in QUANTITIES
+            if name in names & taken
+        ]
 
 
 class _Situation:

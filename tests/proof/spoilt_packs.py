@@ -171,7 +171,7 @@ def _edit_manifest(folder: Path, rng: random.Random) -> str:
     name = rng.choice(sorted(manifest["files"]))
     act = rng.randrange(8)
     if act == 0:
-        manifest["format"] = rng.choice([0, 1, 3, "2", None, True, 10**400, 2.5, [2]])
+        manifest["format"] = rng.choice([0, 1, 2, "3", None, True, 10**400, 2.5, [2]])
     elif act == 1:
         manifest["files"][name]["sha256"] = rng.choice(["0" * 64, "", None, 7, [], "x" * 10**6])
     elif act == 2:
