@@ -23,7 +23,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from training.reference.reference_cohort import simulate
 
-ALWAYS = ("months_since_onset", "age_years", "sex", "onset_site", "alsfrs_r_total")
+ALWAYS = (
+    "months_since_onset", "age_years", "sex", "onset_site", "alsfrs_r_total",
+    "treg_denominator", "treg_gate", "treg_responder_ratio",
+)  # fmt: skip
 TOGETHER = (
     ("neutrophils_10e9_l", "lymphocytes_10e9_l", "monocytes_10e9_l", "leukocytes_10e9_l", "cd4_count_per_ul",
      "cd8_count_per_ul", "treg_pct_cd4", "treg_count_per_ul"),

@@ -22,3 +22,7 @@ def vocabulary(as_json: bool) -> None:
         click.echo(f"{quantity.name:22} {quantity.column:26} {quantity.unit:9} {quantity.label}")
     for category in words().categories.values():
         click.echo(f"{category.name:22} {category.name:26} {'':9} {category.label}: {', '.join(category.values)}")
+    for qualifier in words().qualifiers.values():
+        needing = " and ".join(q.name for q in words().quantities.values() if qualifier in q.qualifiers)
+        values = ", ".join(qualifier.values)
+        click.echo(f"{qualifier.name:22} {qualifier.name:26} {'':9} Required for {needing}: {values}")

@@ -44,6 +44,4 @@ def _measurement(quantity: Quantity, measurement: Measurement) -> dict[str, obje
     body: dict[str, object] = {"value": measurement.value, "unit": quantity.unit}
     if measurement.comparator is not None:
         body["comparator"] = measurement.comparator
-    if quantity.qualifier is not None:
-        body[quantity.qualifier.name] = measurement.qualifier
-    return body
+    return {**body, **dict(measurement.qualifiers)}

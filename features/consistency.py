@@ -1,27 +1,25 @@
 """What must hold between the values of one record. A record that contradicts itself is rejected.
 
 The tolerance 0.75-1.33 catches every swap among a Treg count, a CD4 count and a Treg share, and leaves room for
-two assays of one blood sample; the same tolerance serves the other products and sums, as an assumption.
+two assays of one blood sample; the same tolerance serves the other products and sums, as an assumption. A share
+goes with the count of its own denominator, and with a count of the same gate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+import math
+from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from features.identity import HIGHEST_RATIO, LOWEST_RATIO, Identity, Number
 from features.problem import Problem
 from features.record import MOST_MONTHS_LATE, Measurement
 from features.units import amount, plain
 from features.vocabulary import vocabulary
 
-LOWEST_RATIO, HIGHEST_RATIO = 0.75, 1.33
 MOST_YEARS_APART = 1.5
 """Assumption: two ages, each rounded down to years, may be off by one; half a year more for rounded months."""
-MOST_POINTS_APART = 1.0  # of the totals in PRO-ACT 96.3 % equal their items, 3.6 % are one point off (halves)
 ITEMS_SHARED = (
     "alsfrs_speech",
     "alsfrs_salivation",
@@ -37,41 +35,6 @@ ITEMS_ALSFRS_R = (*ITEMS_SHARED, "alsfrs_dyspnea", "alsfrs_orthopnea", "alsfrs_v
 ITEMS_ALSFRS = (*ITEMS_SHARED, "alsfrs_breathing")
 
 Values = Mapping[str, float]
-Number = TypeVar("Number", float, NDArray[np.float64])
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """``name`` is what ``compute`` makes of ``parts``: within a ratio, to a point, or (``ceiling``) at the most.
-
-    ``compute`` takes numbers, or columns of them, and gives the same bits of either.
-    """
-
-    name: str
-    parts: tuple[str, ...]
-    compute: Callable[[Mapping[str, Any]], Any]
-    says: str
-    points: bool = False
-    ceiling: bool = False
-
-    def allows(self, value: Number, expected: Number) -> bool | NDArray[np.bool_]:
-        """Whether what was measured goes with what ``compute`` gives; of columns, for each row.
-
-        >>> IDENTITIES[0].name, IDENTITIES[0].allows(50.0, 49.0), IDENTITIES[0].allows(700.0, 49.0)
-        ('treg_count', True, False)
-        """
-        if self.points:
-            return abs(value - expected) <= MOST_POINTS_APART
-        most = value <= expected * HIGHEST_RATIO
-        return most if self.ceiling else most & (value >= expected * LOWEST_RATIO)
-
-    @property
-    def allowed(self) -> str:
-        """The same in words."""
-        if self.points:
-            return f"at most {MOST_POINTS_APART:g} apart"
-        most = f"at most {HIGHEST_RATIO} times it"
-        return most if self.ceiling else f"allowed ratio {LOWEST_RATIO}-{HIGHEST_RATIO}"
 
 
 def _ratio(above: Number, below: Number) -> Number:
@@ -81,12 +44,66 @@ def _ratio(above: Number, below: Number) -> Number:
     return np.divide(above, below, out=np.full_like(above, np.inf), where=below > 0)
 
 
+SHARE, DENOMINATOR, GATE = "treg_pct_cd4", "treg_denominator", "treg_gate"
+
 IDENTITIES = (
     Identity(
         "treg_count",
-        ("cd4_count", "treg_pct_cd4"),
+        ("cd4_count", SHARE),
         lambda v: v["cd4_count"] * v["treg_pct_cd4"] / 100.0,
         "CD4 count x Treg share of CD4+",
+        given=(SHARE, DENOMINATOR, "cd4"),
+        same=GATE,
+    ),
+    Identity(
+        "treg_count",
+        ("lymphocytes", SHARE),
+        lambda v: v["lymphocytes"] * v["treg_pct_cd4"] * 10.0,
+        "lymphocyte count x Treg share of lymphocytes",
+        given=(SHARE, DENOMINATOR, "lymphocytes"),
+        same=GATE,
+        completes=False,
+    ),
+    Identity(
+        "treg_count",
+        ("leukocytes", SHARE),
+        lambda v: v["leukocytes"] * v["treg_pct_cd4"] * 10.0,
+        "leukocyte count x Treg share of leukocytes",
+        given=(SHARE, DENOMINATOR, "leukocytes"),
+        same=GATE,
+        completes=False,
+    ),
+    Identity(
+        "treg_count",
+        ("lymphocytes", SHARE),
+        lambda v: v["lymphocytes"] * v["treg_pct_cd4"] * 10.0,
+        "lymphocyte count x Treg share of CD4+, cells that are a part of the lymphocytes",
+        ceiling=True,
+        given=(SHARE, DENOMINATOR, "cd4"),
+        same=GATE,
+    ),
+    Identity(
+        "treg_count",
+        ("cd4_count",),
+        lambda v: v["cd4_count"],
+        "the CD4 count, of which Tregs are a part",
+        ceiling=True,
+    ),
+    Identity(
+        SHARE,
+        ("cd4_count", "lymphocytes"),
+        lambda v: _ratio(v["cd4_count"], v["lymphocytes"] * 10.0),
+        "the share of CD4+ cells among lymphocytes, of which Tregs are a part",
+        ceiling=True,
+        given=(SHARE, DENOMINATOR, "lymphocytes"),
+    ),
+    Identity(
+        SHARE,
+        ("cd4_count", "leukocytes"),
+        lambda v: _ratio(v["cd4_count"], v["leukocytes"] * 10.0),
+        "the share of CD4+ cells among leukocytes, of which Tregs are a part",
+        ceiling=True,
+        given=(SHARE, DENOMINATOR, "leukocytes"),
     ),
     Identity(
         "nlr",
@@ -138,7 +155,7 @@ IDENTITIES = (
 )
 
 
-COMPLETED = tuple(identity for identity in IDENTITIES if not identity.ceiling)
+COMPLETED = tuple(identity for identity in IDENTITIES if identity.completes and not identity.ceiling)
 """Those that give a value where it was not measured but follows exactly from others."""
 COMPLETED_FROM = {identity.name: identity.parts for identity in COMPLETED}
 
@@ -146,8 +163,9 @@ COMPLETED_FROM = {identity.name: identity.parts for identity in COMPLETED}
 def contradictions(path: str, measured: Mapping[str, Measurement]) -> list[Problem]:
     """A problem for each identity that the uncensored values of one visit break.
 
-    >>> made = {"treg_count": Measurement(700.0), "cd4_count": Measurement(700.0),
-    ...         "treg_pct_cd4": Measurement(7.0)}
+    >>> gate = ("treg_gate", "foxp3")
+    >>> made = {"treg_count": Measurement(700.0, None, (gate,)), "cd4_count": Measurement(700.0),
+    ...         "treg_pct_cd4": Measurement(7.0, None, (("treg_denominator", "cd4"), gate))}
     >>> print(contradictions("visits[0]", made)[0])  # doctest: +NORMALIZE_WHITESPACE
     visits[0].treg_count = 700 /uL contradicts 49 /uL, CD4 count x Treg share of CD4+ (allowed ratio 0.75-1.33);
     check cd4_count, treg_pct_cd4 and treg_count for a swap or a unit
@@ -156,7 +174,7 @@ def contradictions(path: str, measured: Mapping[str, Measurement]) -> list[Probl
     return [
         problem
         for identity in IDENTITIES
-        if identity.name in values and all(part in values for part in identity.parts)
+        if identity.name in values and all(part in values for part in identity.parts) and identity.applies(measured)
         for problem in _breach(path, identity, values)
     ]
 
@@ -212,6 +230,9 @@ def _breach(path: str, identity: Identity, values: Values) -> list[Problem]:
     if identity.allows(value, expected):
         return []
     check = f"check {', '.join(identity.parts)} and {identity.name} for a swap or a unit"
+    other = _other_denominator(identity, values)
+    if other is not None:
+        check = f'if the share is of {other}, send {DENOMINATOR} "{other}"; else {check}'
     return [
         Problem(
             "contradiction",
@@ -221,6 +242,21 @@ def _breach(path: str, identity: Identity, values: Values) -> list[Problem]:
             "check the items and the total" if identity.points else check,
         )
     ]
+
+
+def _other_denominator(identity: Identity, values: Values) -> str | None:
+    """The denominator with which the Treg share gives the Treg count, where that of the identity does not."""
+    if identity.name != "treg_count" or identity.given is None:
+        return None
+    wholes = {"cd4": "cd4_count", "lymphocytes": "lymphocytes", "leukocytes": "leukocytes"}
+    found: dict[str, float] = {}
+    for denominator, whole in wholes.items():
+        if whole in values and denominator != identity.given[2] and values[identity.name] > 0.0:
+            cells = values[whole] if whole == "cd4_count" else values[whole] * 1000.0
+            expected = cells * values[SHARE] / 100.0
+            if LOWEST_RATIO * expected <= values[identity.name] <= HIGHEST_RATIO * expected:
+                found[denominator] = abs(math.log(values[identity.name] / expected))
+    return min(found, key=found.__getitem__) if found else None
 
 
 def _said(name: str, value: float) -> str:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 from typing import Literal
 
 from features.change import change_per_month
-from features.consistency import COMPLETED, Identity
+from features.consistency import COMPLETED
+from features.identity import Identity
 from features.record import Measurement, PatientRecord, Visit
-from features.vocabulary import Quantity, vocabulary
+from features.vocabulary import Qualifiers, Quantity, vocabulary
 
 Scale = Literal["alsfrs_r_total", "alsfrs_total"]
 SCALE_MAXIMUM: Mapping[str, float] = {"alsfrs_r_total": 48.0, "alsfrs_total": 40.0}
@@ -21,23 +23,27 @@ AGE_DECIMALS = 6  # half a minute: `until` and tables count ages back and forth,
 CHANGE, DRAWN = "_change_per_month", "_months_since_drawn"
 Readings = Mapping[str, Sequence[tuple[float, Measurement]]]
 """(month, measurement) by quantity, in time order."""
+MeasuredAs = Mapping[str, Qualifiers]
+"""By quantity that has qualifiers: how its values have to be measured to be comparable with those of training."""
+NOTHING_QUALIFIED: MeasuredAs = MappingProxyType({})
 
 
-def derive(record: PatientRecord, scale: Scale) -> dict[str, float]:
+def derive(record: PatientRecord, scale: Scale, measured_as: MeasuredAs = NOTHING_QUALIFIED) -> dict[str, float]:
     """All features of a record, by column; a column that is absent was not measured.
 
     For each quantity of a visit: the last value; its change per month, where it was measured at least twice, as far
     as the readings tell it (`features.change`); months from its last measurement to the index visit. A value beyond
     a limit of detection counts as that limit for the last value and not at all for the change. For the patient:
     age, diagnostic delay, months since onset, categories as 0/1, and ``delta_fs`` on the scale given: points lost
-    by the last score, over the months from onset to that score.
+    by the last score, over the months from onset to that score. Of quantities that have qualifiers only values that
+    are ``measured_as`` those of training count; by default none does.
 
     >>> visits = tuple(Visit(month, {"alsfrs_r_total": Measurement(score)}) for month, score in ((6, 44), (10, 40)))
     >>> features = derive(PatientRecord(visits), "alsfrs_r_total")
     >>> features["alsfrs_r_total"], features["alsfrs_r_total_change_per_month"], features["delta_fs"]
     (40, -0.9, 0.8)
     """
-    return derive_from(readings_of(record), record, scale)
+    return derive_from(readings_of(record, measured_as), record, scale)
 
 
 def derive_from(readings: Readings, record: PatientRecord, scale: Scale) -> dict[str, float]:
@@ -54,7 +60,7 @@ def derive_from(readings: Readings, record: PatientRecord, scale: Scale) -> dict
     return features
 
 
-def complete(visit: Visit) -> dict[str, Measurement]:
+def complete(visit: Visit, measured_as: MeasuredAs = NOTHING_QUALIFIED) -> dict[str, Measurement]:
     """The comparable measurements of a visit, with those that follow exactly from others of the same visit.
 
     >>> visit = Visit(0.0, {"neutrophils": Measurement(4.5), "lymphocytes": Measurement(1.5)})
@@ -63,38 +69,50 @@ def complete(visit: Visit) -> dict[str, Measurement]:
     """
     measured = dict(visit.measurements)
     for quantity in qualified():
-        if quantity.name in measured and not comparable(quantity, measured[quantity.name]):
+        if quantity.name in measured and not comparable(quantity, measured[quantity.name], measured_as):
             del measured[quantity.name]
+    for name, found in following(measured).items():
+        if comparable(vocabulary().quantities[name], found, measured_as):
+            measured[name] = found
+    return measured
+
+
+def following(measured: Mapping[str, Measurement]) -> dict[str, Measurement]:
+    """What was not measured, and follows exactly from these measurements of one visit; measured as its parts."""
+    found: dict[str, Measurement] = {}
     for identity in COMPLETED:
         if identity.name not in measured and identity.parts[0] in measured:
-            value = _computed(identity, measured)
-            if value is not None:
-                measured[identity.name] = Measurement(value)
-    return measured
+            made = _computed(identity, measured)
+            if made is not None:
+                found[identity.name] = made
+    return found
 
 
 @cache
 def qualified() -> tuple[Quantity, ...]:
     """The quantities whose values mean nothing without how they were measured; the others are always comparable."""
-    return tuple(quantity for quantity in vocabulary().quantities.values() if quantity.qualifier is not None)
+    return tuple(quantity for quantity in vocabulary().quantities.values() if quantity.qualifiers)
 
 
-def comparable(quantity: Quantity, measurement: Measurement) -> bool:
-    """Whether the value is on the one footing that the column of the quantity holds (Treg:responder ratio)."""
-    return quantity.qualifier is None or measurement.qualifier == quantity.qualifier.comparable
+def comparable(quantity: Quantity, measurement: Measurement, measured_as: MeasuredAs) -> bool:
+    """Whether a value was measured as those of training were (gate, denominator, Treg:responder ratio)."""
+    return not quantity.qualifiers or measurement.qualifiers == measured_as.get(quantity.name)
 
 
-def _computed(identity: Identity, measured: Mapping[str, Measurement]) -> float | None:
+def _computed(identity: Identity, measured: Mapping[str, Measurement]) -> Measurement | None:
     parts = [measured.get(part) for part in identity.parts]
     if any(part is None or part.comparator is not None for part in parts):
         return None
+    qualifiers = identity.inherited(measured)
+    if qualifiers is None:
+        return None
     value = identity.compute({name: measured[name].value for name in identity.parts})
     low, high = vocabulary().quantities[identity.name].plausible
-    return value if low <= value <= high else None
+    return Measurement(value, None, qualifiers) if low <= value <= high else None
 
 
-def readings_of(record: PatientRecord) -> Readings:
-    """All readings of a record, those that follow from others of the same visit among them.
+def readings_of(record: PatientRecord, measured_as: MeasuredAs = NOTHING_QUALIFIED) -> Readings:
+    """All comparable readings of a record, those that follow from others of the same visit among them.
 
     >>> visit = Visit(3.0, {"neutrophils": Measurement(4.5), "lymphocytes": Measurement(1.5)})
     >>> [(month, item.value) for month, item in readings_of(PatientRecord((visit,)))["nlr"]]
@@ -102,7 +120,7 @@ def readings_of(record: PatientRecord) -> Readings:
     """
     readings: dict[str, list[tuple[float, Measurement]]] = {}
     for visit in record.visits:
-        for name, measurement in complete(visit).items():
+        for name, measurement in complete(visit, measured_as).items():
             readings.setdefault(name, []).append((visit.month, measurement))
     return readings
 

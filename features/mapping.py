@@ -12,22 +12,29 @@
     sex = { header = "Sex", values = { F = "female", M = "male" } }
     onset_site = { flags = { bulbar = "onset_bulbar", spinal = "onset_limb" } }
     months_since_onset = { sum = ["onset_to_baseline", "month"] }
+
+    [constants]                                  # how all values of a quantity were measured
+    treg_gate = "cd25_cd127low"
+    treg_denominator = "cd4"
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from features.derive import SCALE_MAXIMUM, Scale
+from features.repeated import Repeated
 from features.table import absent, known_columns, number
+from features.units import accepted_unit, meant_unit
 from features.vocabulary import vocabulary
 
-Cells = Iterable[object]
+Cells = Collection[object]
 PROVENANCE = "provenance"
 A_TEXT, TEXTS, TEXT_BY_TEXT = "a text", "a list of texts", "a table of texts"
+TABLES = ("name", PROVENANCE, "scale", "columns", "constants")
 KEYS = {"header": A_TEXT, "unit": A_TEXT, "values": TEXT_BY_TEXT, "flags": TEXT_BY_TEXT, "sum": TEXTS}
 BESIDE = {"header": ("unit", "values"), "flags": (), "sum": ("unit",)}  # what each way allows beside it
 
@@ -49,12 +56,13 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class ColumnMapping:
-    """The columns of a file in the words of the vocabulary."""
+    """The columns of a file in the words of the vocabulary; without sources, they go by their own names."""
 
     name: str = ""
     provenance: str = ""
     scale: Scale | None = None
     sources: Mapping[str, Source] = field(default_factory=dict)
+    constants: Mapping[str, str] = field(default_factory=dict)  # qualifier -> its value on every row
 
     @property
     def units(self) -> dict[str, str]:
@@ -82,19 +90,20 @@ def read_mapping(path: Path) -> ColumnMapping:
         table = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise MappingError(f"mapping {path}: {error}") from error
-    problems = [f"unknown key {key!r}" for key in table if key not in {"name", PROVENANCE, "scale", "columns"}]
+    problems = [f"unknown key {key!r}" for key in table if key not in TABLES]
     problems += [f"{key} is not a text" for key in ("name", PROVENANCE) if not _is(A_TEXT, table.get(key, ""))]
     columns = table.get("columns", {})
     if not isinstance(columns, dict):
         problems.append("columns is not a table")
         columns = {}
     sources = {column: _source(column, spec, problems) for column, spec in columns.items()}
+    constants = _constants(table.get("constants", {}), sources, problems)
     scale = table.get("scale")
     if scale is not None and scale not in list(SCALE_MAXIMUM):
         problems.append(f"scale {scale!r} is not one of {', '.join(SCALE_MAXIMUM)}")
     if problems:
         raise MappingError(f"mapping {path}: " + "; ".join(problems))
-    return ColumnMapping(table.get("name", ""), table.get(PROVENANCE, ""), scale, sources)
+    return ColumnMapping(table.get("name", ""), table.get(PROVENANCE, ""), scale, sources, constants)
 
 
 def apply_mapping(
@@ -117,10 +126,15 @@ def apply_mapping(
     >>> apply_mapping(sex, {"Sex": ["F", None, "X"], "Ward": [1, 2, 3]}, refuse=False)
     ({'sex': ['female', None, 'X']}, ['Ward'])
     """
+    twice = sorted(set(mapping.constants) & set(columns))
+    if twice:
+        raise MappingError(
+            f"the mapping states {', '.join(twice)} for all rows, and the file has a column of that name; drop one"
+        )
     if not mapping.sources:
         known = known_columns()
         kept = {header: cells for header, cells in columns.items() if header in known or header == PROVENANCE}
-        return kept, [header for header in columns if header not in kept]
+        return {**kept, **_repeated(mapping, columns)}, [header for header in columns if header not in kept]
     wanted = {header for source in mapping.sources.values() for header in source.headers}
     missing = sorted(wanted - set(columns))
     if missing:
@@ -131,7 +145,32 @@ def apply_mapping(
         raise MappingError("; ".join(problems))
     if PROVENANCE in columns:  # who says that its patients are simulated is always heard
         made[PROVENANCE] = columns[PROVENANCE]
+    made.update(_repeated(mapping, columns))
     return made, [header for header in columns if header not in {*wanted, PROVENANCE}]
+
+
+def _repeated(mapping: ColumnMapping, columns: Mapping[str, Cells]) -> dict[str, Cells]:
+    """The constants of a mapping as columns as long as those of the file."""
+    if not mapping.constants or not columns:
+        return {}
+    count = len(columns[next(iter(columns))])
+    return {name: Repeated(value, count) for name, value in mapping.constants.items()}
+
+
+def _constants(table: object, sources: Mapping[str, Source], problems: list[str]) -> dict[str, str]:
+    if not isinstance(table, dict):
+        problems.append("constants is not a table")
+        return {}
+    qualifiers = vocabulary().qualifiers
+    for name, value in table.items():
+        if name not in qualifiers:
+            rule = "says nothing of how a quantity was measured"
+            problems.append(f"constant {name!r}: {rule}; constants are {', '.join(qualifiers)}")
+        elif value not in list(qualifiers[name].values):
+            problems.append(f"constant {name!r}: {value!r} is not one of {', '.join(qualifiers[name].values)}")
+        elif name in sources:
+            problems.append(f"constant {name!r}: [columns] reads it too; drop one")
+    return {str(name): str(value) for name, value in table.items()}
 
 
 def _source(column: str, spec: object, problems: list[str]) -> Source:
@@ -142,8 +181,8 @@ def _source(column: str, spec: object, problems: list[str]) -> Source:
     if wrong or not isinstance(spec, dict):
         problems.append(f"column {column!r}: {wrong}")
         return Source(())
-    unit, values, flags = spec.get("unit"), spec.get("values", {}), spec.get("flags", {})
-    _check_unit(column, unit, problems)
+    values, flags = spec.get("values", {}), spec.get("flags", {})
+    unit = _unit(column, spec.get("unit"), problems)
     _check_values(column, [*values.values(), *flags], problems)
     headers = [spec["header"]] if "header" in spec else spec.get("sum", flags.values())
     return Source(tuple(headers), unit, values, flags, is_sum="sum" in spec)
@@ -170,16 +209,23 @@ def _is(kind: str, value: object) -> bool:
     return isinstance(value, dict) and bool(value) and all(isinstance(part, str) for part in value.values())
 
 
-def _check_unit(column: str, unit: str | None, problems: list[str]) -> None:
+def _unit(column: str, unit: str | None, problems: list[str]) -> str | None:
     quantity = vocabulary().by_column.get(column)
-    allowed = tuple(quantity.units) if quantity is not None else ()
-    if unit is not None and unit not in allowed:
-        problems.append(f"column {column!r}: unit {unit!r} is not one of {', '.join(allowed) or 'none'}")
+    if unit is None or quantity is None:
+        if unit is not None:
+            problems.append(f"column {column!r}: unit {unit!r} is not one of none")
+        return None
+    found, meant = accepted_unit(quantity, unit), meant_unit(quantity, unit)
+    if found is None:
+        asked = "" if meant is None else f'; is "{meant}" meant?'
+        problems.append(f"column {column!r}: unit {unit!r} is not one of {', '.join(quantity.units)}{asked}")
+    return found
 
 
 def _check_values(column: str, values: list[str], problems: list[str]) -> None:
-    categories = vocabulary().categories
-    allowed = categories[column].values if column in categories else ()
+    words = vocabulary()
+    known = words.categories.get(column) or words.qualifiers.get(column)
+    allowed = () if known is None else tuple(known.values)
     for value in dict.fromkeys(values):
         if value not in allowed:
             problems.append(f"column {column!r}: value {value!r} is not one of {', '.join(allowed) or 'none'}")

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.consistency import COMPLETED_FROM
-from features.derive import SCALE_MAXIMUM, Scale, derive
+from features.derive import SCALE_MAXIMUM, MeasuredAs, Scale, derive
 from features.feature import Feature, catalogue
 from features.record import PatientRecord
-from features.vocabulary import Quantity, vocabulary
+from features.vocabulary import Qualifiers, Quantity, vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,17 @@ class ColumnDiff:
 class DesignMatrix:
     """The columns of a model in their order, and the scale its outcome is counted on.
 
+    ``qualified`` holds, for each quantity whose values mean nothing without how they were measured, how those of
+    the training cohort were: only values that were measured so fill its columns.
+
     Raises:
-        ValueError: a column is not in the catalogue, or stands twice.
+        ValueError: a column is not in the catalogue, or stands twice; a column is of a quantity that has
+            qualifiers, and ``qualified`` does not say them.
     """
 
     columns: tuple[str, ...]
     scale: Scale = "alsfrs_r_total"
+    qualified: tuple[tuple[str, Qualifiers], ...] = ()
 
     def __post_init__(self) -> None:
         known = catalogue()
@@ -58,6 +63,13 @@ class DesignMatrix:
             raise ValueError(f"design matrix: unknown columns {unknown}, columns that stand twice {twice}")
         if self.scale not in SCALE_MAXIMUM:
             raise ValueError(f"design matrix: scale {self.scale!r} is not one of {sorted(SCALE_MAXIMUM)}")
+
+        _require_qualified(self.quantities, self.measured_as)
+
+    @cached_property
+    def measured_as(self) -> MeasuredAs:
+        """How the values that the columns hold were measured, by quantity that has qualifiers."""
+        return dict(self.qualified)
 
     @cached_property
     def features(self) -> tuple[Feature, ...]:
@@ -111,7 +123,7 @@ class DesignMatrix:
         >>> DesignMatrix(("months_since_onset", "crp_mg_l", "nlr")).row(record)
         array([10.,  4., nan])
         """
-        return self.order(derive(record, self.scale))
+        return self.order(derive(record, self.scale, self.measured_as))
 
     def order(self, derived: Mapping[str, float]) -> NDArray[np.float64]:
         """Derived features, by column, as a design row (p,)."""
@@ -137,3 +149,17 @@ class DesignMatrix:
         if not missing and not unexpected:
             moved = tuple(a for a, b in zip(self.columns, columns, strict=True) if a != b)
         return ColumnDiff(missing, unexpected, moved)
+
+
+def _require_qualified(quantities: Mapping[str, Quantity], measured_as: MeasuredAs) -> None:
+    missing = [name for name, quantity in quantities.items() if quantity.qualifiers and name not in measured_as]
+    if missing:
+        raise ValueError(f"design matrix: how {', '.join(missing)} of the training cohort was measured is not said")
+    for name, said in measured_as.items():
+        quantity = vocabulary().quantities.get(name)
+        known = () if quantity is None else quantity.qualifiers
+        if not known or [each.name for each in known] != [qualifier for qualifier, _ in said]:
+            raise ValueError(f"design matrix: {name} is not qualified by {', '.join(q for q, _ in said)}")
+        wrong = [value for each, (_, value) in zip(known, said, strict=True) if value not in each.values]
+        if wrong:
+            raise ValueError(f"design matrix: {', '.join(wrong)} is no value of how {name} was measured")

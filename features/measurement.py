@@ -1,4 +1,4 @@
-"""One measurement, ``{value, unit, comparator?}``: its shape, its unit, its plausibility."""
+"""One measurement, ``{value, unit, comparator?}`` and how it was made: its shape, its unit, its plausibility."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import math
 
 from features.problem import Problem, shown
 from features.record import Comparator, Measurement
-from features.units import amount, likely_unit, outside, plain, to_canonical
-from features.vocabulary import Quantity
+from features.units import accepted_unit, amount, likely_unit, meant_unit, outside, plain, to_canonical
+from features.vocabulary import UNKNOWN, Qualifier, Quantity
 
 OF_ADULTS = "check it; the models are of adults, so for a person under 18 there is no answer"
 
@@ -21,7 +21,7 @@ def parse_measurement(
         path: where it stands, for the problems.
         quantity: what is measured.
         value: the JSON value ``{"value": number, "unit": UCUM code, "comparator": "<" or ">" (optional)}`` and,
-            where the quantity has a qualifier, that.
+            where the quantity has qualifiers, those.
         exact: whether a comparator is refused (age, delay, time); that of a score always is.
 
     >>> from features.vocabulary import vocabulary
@@ -36,32 +36,47 @@ def parse_measurement(
     number = _number(path, value, problems, exact=exact or quantity.integer)
     unit = _unit(path, quantity, value, problems)
     comparator = None if exact or quantity.integer else _comparator(path, value, problems)
-    qualifier = _qualifier(path, quantity, value, problems)
+    qualifiers = tuple(
+        (each.name, _qualifier(path, quantity, each, value, problems)) for each in quantity.qualifiers
+    )
     if number is None or unit is None:
         return problems
     canonical = to_canonical(quantity, number, unit)
     problems += _plausible(path, quantity, number, unit, canonical)
-    return problems or Measurement(canonical, comparator, qualifier)
+    return problems or Measurement(canonical, comparator, qualifiers)
 
 
 def plain_measurement(quantity: Quantity, value: object) -> Measurement | None:
     """What `parse_measurement` gives where nothing is out of the ordinary, at a tenth of its cost; else None."""
-    if type(value) is not dict or len(value) != 2 or quantity.qualifier is not None:
+    if type(value) is not dict or len(value) != 2 + len(quantity.qualifiers):
         return None
     number: object = value.get("value")
     if not isinstance(number, (int, float)) or isinstance(number, bool) or value.get("unit") != quantity.unit:
         return None
     low, high = quantity.plausible
-    if low <= number <= high and not (quantity.integer and number % 1):
-        return Measurement(float(number))
-    return None
+    if not low <= number <= high or (quantity.integer and number % 1):
+        return None
+    return _plainly_qualified(quantity, value, float(number)) if quantity.qualifiers else Measurement(float(number))
+
+
+def _plainly_qualified(quantity: Quantity, value: dict[str, object], number: float) -> Measurement | None:
+    said: list[tuple[str, str]] = []
+    for qualifier in quantity.qualifiers:
+        found = value.get(qualifier.name)
+        if not isinstance(found, str) or found not in qualifier.values:
+            return None
+        said.append((qualifier.name, found))
+    return Measurement(number, None, tuple(said))
 
 
 def _keys(path: str, quantity: Quantity, value: dict[str, object], *, exact: bool) -> list[Problem]:
     never_beyond = exact or quantity.integer
-    allowed = ["value", "unit", *([] if never_beyond else ["comparator"])]
-    if quantity.qualifier is not None:
-        allowed.append(quantity.qualifier.name)
+    allowed = [
+        "value",
+        "unit",
+        *([] if never_beyond else ["comparator"]),
+        *(each.name for each in quantity.qualifiers),
+    ]
     remedy = f"the keys are {', '.join(allowed)}"
     return [
         not_a_limit(f"{path}.{key}", quantity, value[key])
@@ -116,12 +131,15 @@ def _unit(path: str, quantity: Quantity, value: dict[str, object], problems: lis
         remedy = f"send one of {choices}"
         problems.append(Problem("missing_unit", f"{path}.unit", None, "is required and never guessed", remedy))
         return None
-    unit = value["unit"]
-    if isinstance(unit, str) and unit in quantity.units:
+    sent = value["unit"]
+    unit = accepted_unit(quantity, sent)
+    if unit is not None:
         return unit
     rule = f"is not a unit of {quantity.label}"
     remedy = f"send one of {choices} (UCUM codes)"
-    problems.append(Problem("unknown_unit", f"{path}.unit", shown(unit), rule, remedy))
+    meant = meant_unit(quantity, sent)
+    remedy = remedy if meant is None else f'is "{meant}" meant? {remedy}'
+    problems.append(Problem("unknown_unit", f"{path}.unit", shown(sent), rule, remedy))
     return None
 
 
@@ -137,21 +155,31 @@ def _comparator(path: str, value: dict[str, object], problems: list[Problem]) ->
     return None
 
 
-def _qualifier(path: str, quantity: Quantity, value: dict[str, object], problems: list[Problem]) -> str | None:
-    qualifier = quantity.qualifier
-    if qualifier is None:
-        return None
+def _qualifier(
+    path: str, quantity: Quantity, qualifier: Qualifier, value: dict[str, object], problems: list[Problem]
+) -> str:
     field = f"{path}.{qualifier.name}"
-    remedy = f"send one of {', '.join(qualifier.values)}"
+    remedy = qualifier_remedy(qualifier)
     if qualifier.name not in value:
         rule = f"is required: {quantity.label} means nothing without it"
         problems.append(Problem("missing_key", field, None, rule, remedy))
-        return None
+        return UNKNOWN
     found = value[qualifier.name]
-    if isinstance(found, str) and found in qualifier.values:
-        return found
-    problems.append(Problem("unknown_value", field, shown(found), "is not one of the values", remedy))
-    return None
+    if not isinstance(found, str) or found not in qualifier.values:
+        problems.append(Problem("unknown_value", field, shown(found), "is not one of the values", remedy))
+        return UNKNOWN
+    return found
+
+
+def qualifier_remedy(qualifier: Qualifier) -> str:
+    """What to send, in words.
+
+    >>> from features.vocabulary import vocabulary
+    >>> qualifier_remedy(vocabulary().qualifiers["treg_gate"])
+    'send one of cd25_cd127low, foxp3, cd25high, or unknown where nobody can say'
+    """
+    known = ", ".join(value for value in qualifier.values if value != UNKNOWN)
+    return f"send one of {known}, or {UNKNOWN} where nobody can say"
 
 
 def _plausible(path: str, quantity: Quantity, value: float, unit: str, canonical: float) -> list[Problem]:

@@ -50,7 +50,7 @@ def parse_record(value: object, *, today: date, afterwards: bool = False) -> Pat
     >>> record = parse_record({"visits": [{"months_since_onset": {"value": 1.5, "unit": "a"},
     ...     "measurements": {"crp": {"value": 0.82, "unit": "mg/dL"}}}]}, today=date(2026, 1, 1))
     >>> record.index_visit
-    Visit(month=18.0, measurements={'crp': Measurement(value=8.2, comparator=None, qualifier=None)}, riluzole=None)
+    Visit(month=18.0, measurements={'crp': Measurement(value=8.2, comparator=None, qualifiers=())}, riluzole=None)
     """
     reader = _Reader(vocabulary(), today, afterwards=afterwards)
     record = reader.record(value)

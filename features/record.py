@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from features.vocabulary import Qualifiers
+
 Comparator = Literal["<", ">"]
 MOST_MONTHS_LATE = 1.0  # of a diagnosis; assumption: months and delays are often rounded to whole ones
 
@@ -14,12 +16,13 @@ MOST_MONTHS_LATE = 1.0  # of a diagnosis; assumption: months and delays are ofte
 class Measurement:
     """A value in the canonical unit of its quantity.
 
-    ``comparator`` ``"<"`` means: below the limit that ``value`` gives (``">"``: above it).
+    ``comparator`` ``"<"`` means: below the limit that ``value`` gives (``">"``: above it). ``qualifiers`` say how
+    it was measured, where the quantity has any.
     """
 
     value: float
     comparator: Comparator | None = None
-    qualifier: str | None = None
+    qualifiers: Qualifiers = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from features.measurement import not_a_limit, parse_measurement
 from features.parse import parse_record
 from features.problem import Problem, Rejected, shown
 from features.record import Measurement, PatientRecord
+from features.stated import statement_of, unstated
 from features.units import DAYS_PER_MONTH, plain, to_canonical
 from features.vocabulary import Quantity, vocabulary
 
@@ -56,8 +57,8 @@ def known_columns() -> dict[str, str]:
     found.update({name: name for name in words.categories})
     found.update({column + COMPARATOR: column for column in list(found) if column in words.by_column})
     for quantity in words.quantities.values():
-        if quantity.qualifier is not None:
-            found[quantity.qualifier.name] = quantity.name
+        for qualifier in quantity.qualifiers:
+            found.setdefault(qualifier.name, quantity.name)
     found.update({column: column for column in OTHER_COLUMNS})
     return found
 
@@ -188,7 +189,7 @@ def _visit(row: Row, units: Mapping[str, str]) -> dict[str, object]:
 
 
 def measurement(row: Row, quantity: Quantity, cell: object, units: Mapping[str, str]) -> dict[str, object]:
-    """The cell of a quantity in the shape of a record: value, unit, comparator, qualifier; nothing is checked yet.
+    """The cell of a quantity in the shape of a record: value, unit, comparator, qualifiers; nothing is checked yet.
 
     >>> measurement({"crp_mg_l": "<0.3"}, vocabulary().by_column["crp_mg_l"], "<0.3", {})
     {'value': 0.3, 'unit': 'mg/L', 'comparator': '<'}
@@ -204,9 +205,10 @@ def measurement(row: Row, quantity: Quantity, cell: object, units: Mapping[str, 
     measured: dict[str, object] = {"value": value, "unit": units.get(quantity.column, quantity.unit)}
     if not absent(comparator):
         measured["comparator"] = comparator
-    if quantity.qualifier is not None:
-        said = row.get(quantity.qualifier.name)
-        measured[quantity.qualifier.name] = quantity.qualifier.comparable if absent(said) else said
+    for qualifier in quantity.qualifiers:
+        said = row.get(qualifier.name)
+        if not absent(said):
+            measured[qualifier.name] = said
     return measured
 
 
@@ -324,6 +326,10 @@ def _in_table(problem: Problem, called: Sequence[int]) -> Problem:
             "write a point, not a comma, and nothing between thousands" if comma else "write a number, or nothing"
         )
         problem = replace(problem, remedy=remedy)
+    name, _, key = problem.field.rpartition(".")
+    if problem.code == "missing_key" and key in vocabulary().qualifiers:
+        quantity = vocabulary().quantities[name.rpartition(".")[2]]
+        problem = replace(problem, rule=unstated(quantity), remedy=statement_of(vocabulary().qualifiers[key]))
     found = re.match(r"visits\[(\d+)\]\.?", problem.field)
     if found is None:
         return replace(problem, field=_in_column(problem.field))
@@ -342,7 +348,7 @@ def _in_column(field: str) -> str:
     quantity = vocabulary().quantities.get(name)
     if quantity is None:
         return DATE if field == "date" else field
-    if quantity.qualifier is not None and key == quantity.qualifier.name:
+    if key in vocabulary().qualifiers:
         return key
     endings = {"comparator": COMPARATOR, "unit": ".unit"}
     return quantity.column + endings.get(key, "")

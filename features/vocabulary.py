@@ -14,6 +14,9 @@ from importlib.resources import files
 from typing import Literal
 
 Level = Literal["visit", "patient"]
+Qualifiers = tuple[tuple[str, str], ...]
+"""How a value was measured: (qualifier, value), in the order in which the quantity names its qualifiers."""
+UNKNOWN = "unknown"  # of a qualifier: it may be said, and is cautioned
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +31,20 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Qualifier:
-    """How a measurement was made, where its value means nothing without it (Treg:responder ratio)."""
+    """How a measurement was made, where its value means nothing without it (gate, denominator, ratio)."""
 
     name: str
-    values: tuple[str, ...]
-    comparable: str  # the only value that the column of the quantity holds
+    label: str
+    values: Mapping[str, str]  # value -> the same in words
+    sentence: str
+
+    def words(self, value: str) -> str:
+        """A value as a person says it.
+
+        >>> vocabulary().qualifiers["treg_gate"].words("foxp3")
+        'gate FOXP3+'
+        """
+        return f"{self.label} {self.values[value]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +60,33 @@ class Quantity:
     units: Mapping[str, Unit]
     plausible: tuple[float, float]
     reference: tuple[float, float] | None
+    references: tuple[tuple[Qualifiers, tuple[float, float]], ...]  # where the range depends on the qualifiers
     direction: int  # +1: a higher value goes with faster decline; -1: slower; 0: biology does not say
     direction_source: str | None
     loinc: str | None
     stale_after_months: float | None
     integer: bool
-    qualifier: Qualifier | None
+    qualifiers: tuple[Qualifier, ...]
     sentence: str
+
+    @property
+    def usual(self) -> tuple[float, float] | None:
+        """The usual adult range; where it depends on how the quantity was measured, from the lowest to the highest.
+
+        >>> vocabulary().quantities["treg_count"].usual
+        (8.0, 126.3)
+        """
+        ranges = [found for _, found in self.references]
+        return (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else self.reference
+
+    def words(self, qualifiers: Qualifiers) -> str:
+        """How a value was measured, as a person says it.
+
+        >>> vocabulary().quantities["treg_count"].words((("treg_gate", "cd25_cd127low"),))
+        'gate CD25+CD127low'
+        """
+        said = dict(qualifiers)
+        return ", ".join(each.words(said[each.name]) for each in self.qualifiers)
 
     @property
     def code(self) -> tuple[str, str]:
@@ -81,6 +113,7 @@ class Vocabulary:
     quantities: Mapping[str, Quantity]
     categories: Mapping[str, Category]
     groups: Mapping[str, str]
+    qualifiers: Mapping[str, Qualifier]
 
     @property
     def by_column(self) -> Mapping[str, Quantity]:
@@ -98,16 +131,18 @@ def vocabulary() -> Vocabulary:
     10.0
     """
     table = tomllib.loads(files("features").joinpath("vocabulary.toml").read_text("utf-8"))
-    quantities = [_quantity(row) for row in table["quantity"]]
+    qualifiers = {name: _qualifier(name, row) for name, row in table["qualifiers"].items()}
+    quantities = [_quantity(row, qualifiers) for row in table["quantity"]]
     categories = [_category(row) for row in table["category"]]
     return Vocabulary(
         quantities={quantity.name: quantity for quantity in quantities},
         categories={category.name: category for category in categories},
         groups=dict(table["groups"]),
+        qualifiers=qualifiers,
     )
 
 
-def _quantity(row: dict[str, object]) -> Quantity:
+def _quantity(row: dict[str, object], qualifiers: Mapping[str, Qualifier]) -> Quantity:
     unit = str(row["unit"])
     accepted = {unit: Unit(unit, 1.0, 1.0)}
     for code, factor in _mapping(row.get("units", {})).items():
@@ -115,7 +150,7 @@ def _quantity(row: dict[str, object]) -> Quantity:
         numerator, denominator = _pair(spec["factor"])
         source = spec.get("source")
         accepted[code] = Unit(code, numerator, denominator, None if source is None else str(source))
-    qualifier = row.get("qualifier")
+    own = tuple(qualifiers[name] for name in _texts(row.get("qualifiers", [])))
     return Quantity(
         name=str(row["name"]),
         column=str(row["column"]),
@@ -126,12 +161,13 @@ def _quantity(row: dict[str, object]) -> Quantity:
         units=accepted,
         plausible=_pair(row["plausible"]),
         reference=_pair(row["reference"]) if "reference" in row else None,
+        references=tuple(_reference(own, _mapping(each)) for each in _list(row.get("references", []))),
         direction=_integer(row.get("direction", 0)),
         direction_source=_text(row.get("direction_source")),
         loinc=_text(row.get("loinc")),
         stale_after_months=_number(row["stale_after_months"]) if "stale_after_months" in row else None,
         integer=row.get("integer") is True,
-        qualifier=None if qualifier is None else _qualifier(_mapping(qualifier)),
+        qualifiers=own,
         sentence=str(row["sentence"]),
     )
 
@@ -148,8 +184,15 @@ def _category(row: dict[str, object]) -> Category:
     )
 
 
-def _qualifier(row: Mapping[str, object]) -> Qualifier:
-    return Qualifier(str(row["name"]), _texts(row["values"]), str(row["comparable"]))
+def _qualifier(name: str, row: Mapping[str, object]) -> Qualifier:
+    values = {value: str(words) for value, words in _mapping(row["values"]).items()}
+    return Qualifier(name, str(row["label"]), values, str(row["sentence"]))
+
+
+def _reference(
+    qualifiers: tuple[Qualifier, ...], row: Mapping[str, object]
+) -> tuple[Qualifiers, tuple[float, float]]:
+    return tuple((each.name, str(row[each.name])) for each in qualifiers), _pair(row["range"])
 
 
 def _mapping(value: object) -> dict[str, object]:
@@ -165,9 +208,13 @@ def _pair(value: object) -> tuple[float, float]:
 
 
 def _texts(value: object) -> tuple[str, ...]:
+    return tuple(str(item) for item in _list(value))
+
+
+def _list(value: object) -> list[object]:
     if not isinstance(value, list):
-        raise TypeError(f"vocabulary.toml: expected a list of texts, found {value!r}")
-    return tuple(str(item) for item in value)
+        raise TypeError(f"vocabulary.toml: expected a list, found {value!r}")
+    return value
 
 
 def _number(value: object) -> float:

@@ -13,9 +13,9 @@ from features.consistency import COMPLETED_FROM
 from features.derive import DRAWN, SCALE_MAXIMUM, Readings, comparable, qualified
 from features.feature import Feature
 from features.matrix import DesignMatrix
-from features.record import PatientRecord
+from features.record import Measurement, PatientRecord
 from features.units import amount, plain
-from features.vocabulary import Quantity, vocabulary
+from features.vocabulary import UNKNOWN, Quantity, vocabulary
 from model.answer import Caution, Reason
 from model.applicability import Applicability
 from model.unused import (
@@ -24,6 +24,7 @@ from model.unused import (
     earlier_not_used,
     limit_not_in_change,
     not_an_input,
+    taken,
 )
 
 OLDEST_SCORE_MONTHS = 12.0  # the horizon of the prediction itself: an older score says nothing of the next year
@@ -72,6 +73,12 @@ class Case:
     def measured_inputs(self) -> list[Quantity]:
         """Quantities of the model that the record has, as sent or computed from others, and comparable."""
         return [quantity for name, quantity in self.matrix.quantities.items() if name in self.readings]
+
+    def of_qualified(self, quantity: Quantity) -> tuple[list[Measurement], list[Measurement]]:
+        """What was sent of a quantity that has qualifiers: measured as in training, and otherwise."""
+        made = [v.measurements[quantity.name] for v in self.record.visits if quantity.name in v.measurements]
+        known = [item for item in made if comparable(quantity, item, self.matrix.measured_as)]
+        return known, [item for item in made if item not in known]
 
 
 @lru_cache(16)
@@ -184,15 +191,31 @@ def _at_limit(case: Case) -> list[Caution]:
 def _not_comparable(case: Case) -> list[Caution]:
     found = []
     for quantity in qualified():
-        name = quantity.name
-        made = [v.measurements[name] for v in case.record.visits if name in v.measurements]
-        unused = [item for item in made if not comparable(quantity, item)]
-        if unused and quantity.qualifier is not None and quantity.column in case.matrix.columns:
+        unused = case.of_qualified(quantity)[1] if quantity.name in taken(case.matrix) else []
+        if unused:
+            known = case.matrix.measured_as.get(quantity.name)
+            knows = "was trained without it" if known is None else f"knows {quantity.words(known)} only"
             words = (
-                f"{quantity.label} at {quantity.qualifier.name} {unused[-1].qualifier} was not used: "
-                f"this model knows {quantity.qualifier.comparable} only."
+                f"{quantity.label}, {quantity.words(unused[-1].qualifiers)}, was not used: this model {knows}, and "
+                "values that were measured otherwise are never converted. Send a value that was measured so, or "
+                "train on values like yours."
             )
             found.append(Caution("not_comparable", (quantity.column,), words))
+    return found
+
+
+def _measured_unknown_way(case: Case) -> list[Caution]:
+    found = []
+    for quantity in qualified():
+        said = case.matrix.measured_as.get(quantity.name, ())
+        unknown = [vocabulary().qualifiers[name].label for name, value in said if value == UNKNOWN]
+        if unknown and quantity.name in taken(case.matrix) and case.of_qualified(quantity)[0]:
+            words = (
+                f"{quantity.label} was used though nobody says with which {' and '.join(unknown)} it was measured: "
+                "nor do the values that this model was trained on. If yours was measured otherwise than those, the "
+                "estimate is wrong; ask the laboratory."
+            )
+            found.append(Caution("measured_unknown_way", (quantity.column,), words))
     return found
 
 
@@ -329,6 +352,7 @@ CAUTIONS: tuple[Callable[[Case], list[Caution]], ...] = (
     _outside_training,
     _at_limit,
     _not_comparable,
+    _measured_unknown_way,
     not_an_input,
     diagnosis_after_visit,
     earlier_not_used,

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from features.matrix import DesignMatrix
+from features.vocabulary import Qualifiers, vocabulary
 from model.answer import PackRef
 from model.applicability import Applicability, Knots
 from model.canonical import canonical_json
@@ -68,6 +69,7 @@ def encode(contents: Contents) -> dict[str, bytes]:
         "name": contents.name,
         "columns": list(contents.matrix.columns),
         "scale": contents.matrix.scale,
+        "measured_as": {name: dict(said) for name, said in contents.matrix.qualified},
         **fitted_to_json(fitted),
         "importance": [list(shares) for shares in contents.importance],
         "statement": contents.statement,
@@ -121,7 +123,7 @@ def decode(files: Mapping[str, bytes]) -> Contents:
         _check_width(applicability, len(columns))
         return Contents(
             name=str(model["name"]),
-            matrix=DesignMatrix(columns, model["scale"]),
+            matrix=DesignMatrix(columns, model["scale"], _qualified(model["measured_as"])),
             fitted=fitted,
             boosters={name: files[f"{name}.json"] for name in BOOSTERS if files[f"{name}.json"] != NO_BOOSTER},
             applicability=applicability,
@@ -159,6 +161,21 @@ def parse_json(data: bytes) -> Any:
 
 def _not_json(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a number in JSON")
+
+
+def _qualified(measured_as: Mapping[str, Mapping[str, str]]) -> tuple[tuple[str, Qualifiers], ...]:
+    """In the order of the vocabulary, which canonical JSON does not keep."""
+    known = vocabulary().quantities
+    unknown = sorted(set(measured_as) - set(known))
+    if unknown:
+        raise ValueError(f"measured_as names {', '.join(unknown)}, which the vocabulary does not have")
+    found: list[tuple[str, Qualifiers]] = []
+    for name in (name for name in known if name in measured_as):
+        own, said = [each.name for each in known[name].qualifiers], measured_as[name]
+        if set(own) != set(said):
+            raise ValueError(f"measured_as of {name} is not of {', '.join(own) or 'a quantity with qualifiers'}")
+        found.append((name, tuple((qualifier, str(said[qualifier])) for qualifier in own)))
+    return tuple(found)
 
 
 def _check_width(applicability: Applicability, width: int) -> None:

@@ -108,8 +108,7 @@ def _visit(matrix: DesignMatrix, values: Mapping[str, float], months: float, num
         if quantity.name != matrix.scale and number and position % (number + 3) == 0:
             continue  # left out, as clinics do
         sent: dict[str, object] = {"value": _readable(quantity, values[quantity.column]), "unit": quantity.unit}
-        if quantity.qualifier is not None:
-            sent[quantity.qualifier.name] = quantity.qualifier.comparable
+        sent.update(matrix.measured_as.get(quantity.name, ()))
         found = parse_measurement(quantity.name, quantity, sent)
         if isinstance(found, Measurement) and not contradictions("", {**kept, quantity.name: found}):
             kept[quantity.name], made[quantity.name] = found, sent

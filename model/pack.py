@@ -20,7 +20,7 @@ from model.contents import BOOSTERS, Contents, decode, encode, parse_json, readi
 from model.golden import GoldenAnswer, replay
 from model.predictor import Predictor
 
-FORMAT = 3  # 2 had changes per month of least squares alone: docs/decisions/0015-changes-over-short-spans.md
+FORMAT = 3  # 2: least-squares changes (decisions/0015), and nothing of how Treg values were measured (0016)
 MANIFEST = "manifest.json"
 LARGEST_FILE = 256 * 2**20
 LARGEST_MANIFEST = 2**20

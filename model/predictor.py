@@ -61,7 +61,7 @@ class Predictor:
         """
         if not records:
             return []
-        readings = [readings_of(record) for record in records]
+        readings = [readings_of(record, self.matrix.measured_as) for record in records]
         derived = [
             derive_from(found, record, self.matrix.scale) for found, record in zip(readings, records, strict=True)
         ]

@@ -24,7 +24,6 @@ from scoring.rows.lines import Parsed, parse_line
 from scoring.rows.mapped import mapped_columns, mapped_rows
 from scoring.rows.one_by_one import understand_rows
 from scoring.rows.ordinary import Ordinary
-from scoring.rows.records import is_plain
 from scoring.rows.sample import require_same, require_same_numbers, sampled
 from scoring.rows.understood import Understood
 from scoring.scored import Scored
@@ -91,10 +90,8 @@ class Scorer:
         plain: list[tuple[int, PatientRecord]] = []
         for at, (_, record, problems) in enumerate(lines):
             into.problems[at] = problems
-            if record is not None and is_plain(record):
+            if record is not None:
                 plain.append((at, record))
-            elif record is not None:
-                into.of_record(at, record, self.predictor)
         ordinary = Ordinary.of_records(self.predictor, [record for _, record in plain], [at for at, _ in plain])
         ordinary.place(into)
         return ordinary

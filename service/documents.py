@@ -32,6 +32,7 @@ def model_document(pack: Pack) -> Json:
         "coverage": COVERAGE,
         "quantiles": list(QUANTILES),
         "bands": list(BANDS),
+        "measured_as": {name: dict(said) for name, said in predictor.matrix.qualified},
         "columns": [
             {
                 "column": feature.column,
@@ -74,7 +75,6 @@ def vocabulary_document() -> Json:
 
 def _quantity(quantity: Quantity) -> Json:
     system, code = quantity.code
-    qualifier = quantity.qualifier
     return {
         "name": quantity.name,
         "column": quantity.column,
@@ -88,18 +88,16 @@ def _quantity(quantity: Quantity) -> Json:
         ],
         "plausible": list(quantity.plausible),
         "reference": None if quantity.reference is None else list(quantity.reference),
+        "references": [{**dict(said), "range": list(limits)} for said, limits in quantity.references],
         "direction": quantity.direction,
         "direction_source": quantity.direction_source,
         "code": {"system": system, "code": code},
         "stale_after_months": quantity.stale_after_months,
         "whole": quantity.integer,
-        "qualifier": None
-        if qualifier is None
-        else {
-            "name": qualifier.name,
-            "values": list(qualifier.values),
-            "comparable": qualifier.comparable,
-        },
+        "qualifiers": [
+            {"name": each.name, "label": each.label, "values": dict(each.values), "sentence": each.sentence}
+            for each in quantity.qualifiers
+        ],
         "sentence": quantity.sentence,
     }
 

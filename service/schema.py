@@ -12,6 +12,7 @@ from features.vocabulary import Category, Quantity, vocabulary
 
 Json = dict[str, object]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
+UNIT = "UCUM code. Required, never guessed. UCUM's other forms of these (l for L, 10^ for 10*) are read too."
 DATE: Json = {"type": "string", "format": "date", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
 PARTIAL_DATE: Json = {"type": "string", "pattern": r"^\d{4}(-\d{2}(-\d{2})?)?$"}
 MIDDLE = "YYYY-MM-DD or, where the day is not known, YYYY-MM or YYYY: then the middle is used, with a caution"
@@ -83,7 +84,7 @@ def _timed_by(key: str) -> Json:
 def _measurement(quantity: Quantity) -> Json:
     properties: Json = {
         "value": _value(quantity),
-        "unit": {"enum": list(quantity.units), "description": "UCUM code. Required, never guessed."},
+        "unit": {"enum": list(quantity.units), "description": UNIT},
     }
     if not quantity.integer:  # a score is counted
         properties["comparator"] = {
@@ -91,9 +92,9 @@ def _measurement(quantity: Quantity) -> Json:
             "description": "The value is a limit; the result is below or above it.",
         }
     required = ["value", "unit"]
-    if quantity.qualifier is not None:
-        properties[quantity.qualifier.name] = {"enum": list(quantity.qualifier.values)}
-        required.append(quantity.qualifier.name)
+    for qualifier in quantity.qualifiers:
+        properties[qualifier.name] = {"enum": list(qualifier.values), "description": qualifier.sentence}
+        required.append(qualifier.name)
     return {"title": quantity.label, "description": _sentence(quantity), **_object(properties, *required)}
 
 

@@ -10,7 +10,7 @@ from itertools import chain
 from features.measurement import parse_measurement
 from features.problem import Problem, shown
 from features.record import Measurement
-from features.vocabulary import Qualifier, Quantity, vocabulary
+from features.vocabulary import Quantity, vocabulary
 
 MOST_QUANTITIES = 5
 MOST_VALUES = 60  # of a quantity
@@ -22,17 +22,12 @@ SHAPE = 'send {"record": {...}, "vary": {"nfl": {"from": 20, "to": 120, "steps":
 Json = dict[str, object]
 
 
-def qualifiers_of(quantity: Quantity) -> tuple[Qualifier, ...]:
-    """How a quantity was measured, as far as its value means nothing without that."""
-    return () if quantity.qualifier is None else (quantity.qualifier,)
-
-
 def parse_varied(path: str, quantity: Quantity, asked: object, problems: list[Problem]) -> tuple[Measurement, ...]:
     """The values of one quantity, each read as a measurement is; what is wrong joins ``problems``, once each."""
     if not isinstance(asked, dict):
         problems.append(Problem("wrong_type", path, shown(asked), "is not an object", SHAPE))
         return ()
-    shared = ("unit", *(each.name for each in qualifiers_of(quantity)))
+    shared = ("unit", *(each.name for each in quantity.qualifiers))
     keys = (*KEYS, *shared[1:])
     problems += [
         Problem("unknown_key", f"{path}.{key[:80]}", None, "is not a key here", f"the keys are {', '.join(keys)}")
@@ -143,9 +138,9 @@ def vary_schema() -> Json:
     """The JSON schema of ``vary``; what stands under ``if`` and ``else`` is for validators, not for generators."""
     measured = {name: quantity for name, quantity in vocabulary().quantities.items() if quantity.level == "visit"}
     needed = {
-        name: {"required": [each.name for each in qualifiers_of(quantity)]}
+        name: {"required": [each.name for each in quantity.qualifiers]}
         for name, quantity in measured.items()
-        if qualifiers_of(quantity)
+        if quantity.qualifiers
     }
     return {
         "type": "object",
@@ -161,7 +156,7 @@ def vary_schema() -> Json:
 
 def _varied_schema() -> Json:
     number: Json = {"type": "number"}
-    every = {each.name: each for quantity in vocabulary().quantities.values() for each in qualifiers_of(quantity)}
+    every = {each.name: each for quantity in vocabulary().quantities.values() for each in quantity.qualifiers}
     return {
         "type": "object",
         "description": "Values, or a range: from, to above it, and steps. Either, not both.",
@@ -192,5 +187,5 @@ def _needing(qualifier: str) -> list[str]:
     return [
         name
         for name, quantity in vocabulary().quantities.items()
-        if qualifier in (each.name for each in qualifiers_of(quantity))
+        if qualifier in (each.name for each in quantity.qualifiers)
     ]

@@ -77,7 +77,7 @@ def test_version() -> None:
 def test_the_vocabulary_a_line_each() -> None:
     lines = run("vocabulary").stdout.splitlines()
     words = vocabulary()
-    assert len(lines) == len(words.quantities) + len(words.categories)
+    assert len(lines) == len(words.quantities) + len(words.categories) + len(words.qualifiers)
     assert "crp                    crp_mg_l                   mg/L      C-reactive protein" in lines
     assert any(line.startswith("sex ") and line.endswith("Sex: female, male") for line in lines)
 

@@ -89,6 +89,7 @@ def card_of(
             }
             for feature, share in zip(examples.matrix.features, importance, strict=True)
         ],
+        "measured_as": {name: dict(said) for name, said in examples.matrix.qualified},
         "seed": seed,
         CARD_KEY: asdict(settings),
     }
@@ -102,6 +103,7 @@ def _counts(cohort: Cohort) -> dict[str, object]:
         "unused_headers": list(cohort.report.unused_headers),
         "excluded_patients": dict(cohort.report.excluded_patients),
         "excluded_visits": dict(cohort.report.excluded_visits),
+        "measured_otherwise": list(cohort.report.measured_otherwise),
         "measured": {column: round(share, 4) for column, share in cohort.report.measured},
     }
 

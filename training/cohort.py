@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from features.derive import Scale, derive
+from features.derive import Scale, derive, qualified
 from features.record import PatientRecord
+from features.stated import statement_of
 from features.table import DEATH, SITE, Row, TablePatient, absent, patients
 from features.vocabulary import vocabulary
-from training.cohort_table import CohortError, is_simulated, read_cohort_table
+from training.cohort_table import CohortError, CohortTable, is_simulated, read_cohort_table
 from training.outcome import NoOutcome, Outcome, outcome
+from training.ways import other_ways, usual_ways
 
 __all__ = ["Cohort", "CohortError", "CohortReport", "Example", "IndexVisits", "examples_in", "read_cohort"]
 
@@ -49,6 +51,7 @@ class CohortReport:
     examples: int
     deaths: int
     measured: tuple[tuple[str, float], ...]  # column, share of the patients with an outcome who have it
+    measured_otherwise: tuple[str, ...]  # values left out, as they were measured otherwise than most; and how many
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ def read_cohort(
         CohortError, MappingError: the file or the mapping cannot be used.
     """
     table = read_cohort_table(path, mapping_path)
+    require_stated(table)
     rows, scale = table.rows, table.scale
     found = patients(rows, table.mapping.units)
     examples, skipped, without = examples_in(found, rows, scale, index_visits)
@@ -104,8 +108,31 @@ def read_cohort(
         examples=len(examples),
         deaths=sum(any(not absent(rows[at].get(DEATH)) for at in patient.rows) for patient in found),
         measured=_measured(examples, scale),
+        measured_otherwise=tuple(map(str, other_ways(fullest(examples)))),
     )
     return Cohort(table.name, table.provenance, scale, digest.hexdigest(), examples, report)
+
+
+def require_stated(table: CohortTable) -> None:
+    """Nothing, if a table says how the values of its columns were measured, where they mean nothing without that.
+
+    Rows that do not say it are told by the parser; here it is a table that says it nowhere.
+
+    Raises:
+        CohortError: naming each column and both remedies.
+    """
+    problems = [
+        f"{quantity.column} has values, and nothing says their {qualifier.name}: {statement_of(qualifier)}"
+        for quantity in qualified()
+        for qualifier in quantity.qualifiers
+        if _said(table.rows, quantity.column) and not _said(table.rows, qualifier.name)
+    ]
+    if problems:
+        raise CohortError(f"{table.path}: " + ". ".join(problems))
+
+
+def _said(rows: Sequence[Row], column: str) -> bool:
+    return any(not absent(row.get(column)) for row in rows)
 
 
 def examples_in(
@@ -140,10 +167,21 @@ def examples_in(
     return tuple(examples), skipped, without
 
 
+def fullest(examples: Sequence[Example]) -> list[PatientRecord]:
+    """The longest record of each patient: every visit once."""
+    found: dict[str, PatientRecord] = {}
+    for example in examples:
+        known = found.get(example.patient_id)
+        if known is None or len(known.visits) < len(example.record.visits):
+            found[example.patient_id] = example.record
+    return list(found.values())
+
+
 def _measured(examples: Sequence[Example], scale: Scale) -> tuple[tuple[str, float], ...]:
     having: dict[str, set[str]] = {}
+    measured_as = usual_ways(fullest(examples))
     for example in examples:
-        for column in derive(example.record, scale):
+        for column in derive(example.record, scale, measured_as):
             having.setdefault(column, set()).add(example.patient_id)
     total = len({example.patient_id for example in examples})
     columns = [*vocabulary().by_column, *(c for k in vocabulary().categories.values() for c in k.columns)]

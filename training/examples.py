@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from features.derive import Scale, derive
 from features.feature import catalogue
 from features.matrix import DesignMatrix
-from training.cohort import Cohort, Example
+from training.cohort import Cohort, Example, fullest
+from training.ways import usual_ways
 
 Floats = NDArray[np.float64]
 
@@ -59,15 +60,20 @@ def examples_of(cohort: Cohort) -> Examples:
 
 
 def matrix_of(examples: Sequence[Example], scale: Scale) -> Examples:
-    """The same of one example or more that are in no cohort yet."""
-    derived = [derive(example.record, scale) for example in examples]
+    """The same of one example or more that are in no cohort yet.
+
+    Of a quantity whose values mean nothing without how they were measured, those that were measured as most of the
+    readings are taken, and no others.
+    """
+    measured_as = usual_ways(fullest(examples))
+    derived = [derive(example.record, scale, measured_as) for example in examples]
     needed = max(FEWEST_MEASURED, LEAST_SHARE * len(derived))
     columns = []
     for column, feature in catalogue().items():
         values = [row[column] for row in derived if column in row]
         if feature.kind in KINDS and len(values) >= needed and len(set(values)) > 1:
             columns.append(column)
-    matrix = DesignMatrix(tuple(columns), scale)
+    matrix = DesignMatrix(tuple(columns), scale, tuple(measured_as.items()))
     return Examples(
         matrix=matrix,
         X=np.vstack([matrix.order(row) for row in derived]),

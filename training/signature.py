@@ -31,8 +31,7 @@ def input_columns(matrix: DesignMatrix) -> dict[str, str]:
         columns[quantity.column] = "double"
         if quantity.level == "visit" and not quantity.integer:
             columns[quantity.column + COMPARATOR] = "string"
-        if quantity.qualifier is not None:
-            columns[quantity.qualifier.name] = "string"
+        columns.update({qualifier.name: "string" for qualifier in quantity.qualifiers})
     return columns
 
 
@@ -69,6 +68,8 @@ def input_example(contents: Contents) -> pd.DataFrame:
             if "age_years" in row:
                 row["age_years"] -= earlier / 12.0
             row.update({words.quantities[k].column: v["value"] for k, v in visit["measurements"].items()})
+            for sent in visit["measurements"].values():
+                row.update({key: said for key, said in sent.items() if key in words.qualifiers})
             rows.append(row)
     columns = input_columns(contents.matrix)
     frame = pd.DataFrame(rows).reindex(columns=[c for c in columns if any(c in row for row in rows)])

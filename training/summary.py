@@ -36,6 +36,7 @@ def summary(run: TrainingRun) -> str:
         f"outcome ({report.examples} index visits), {report.patients_without_outcome} without, "
         f"{report.patients_excluded} excluded",
         *(f"           excluded: {reason} ({count} patients)" for reason, count in report.excluded_patients),
+        *(f"           {left_out}" for left_out in report.measured_otherwise),
         f"Evaluation {evaluation.method}; rates in {contents.predictor().unit}",
         "",
         f"{'':22}" + "".join(f"{heading:>10}" for _, heading in COLUMNS),

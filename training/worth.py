@@ -9,7 +9,7 @@ patients (a bootstrap) and of the fits (how much folds differ), see `training.pa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -250,7 +250,7 @@ def _columns(matrix: DesignMatrix, marker: str) -> tuple[str, ...]:
 
 def _only(examples: Examples, columns: tuple[str, ...]) -> Examples:
     at = [examples.matrix.columns.index(column) for column in columns]
-    matrix = DesignMatrix(columns, examples.matrix.scale)
+    matrix = replace(examples.matrix, columns=columns)
     return Examples(matrix, examples.X[:, at], examples.y, examples.standard_error, examples.patient, examples.site)
 
 

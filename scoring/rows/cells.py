@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.period import read_period
+from features.repeated import Repeated
 from features.table import CENSORED, absent, day_of, number
 from features.units import to_canonical
 from features.vocabulary import Quantity
@@ -225,6 +226,8 @@ def _distinct(column: Column) -> tuple[list[object], Integers]:
             encoded = encoded.dictionary_encode()
         places = encoded.indices.fill_null(_NONE).to_numpy(zero_copy_only=False)
         return encoded.dictionary.to_pylist(), places.astype(np.int64)
+    if isinstance(column, Repeated):
+        return [column.cell], np.zeros(len(column), np.int64)
     found: dict[tuple[type, object], int] = {}  # 1, 1.0 and True are equal, and not the same cell
     at = np.fromiter((found.setdefault((type(cell), cell), len(found)) for cell in column), np.int64, len(column))
     return [cell for _, cell in found], at

@@ -48,7 +48,7 @@ class Ordinary:
         cls, predictor: Predictor, columns: Mapping[str, Column], units: Mapping[str, str], count: int, today: date
     ) -> Ordinary:
         """Each row of a table as an index visit: see `scoring.rows.visits.read_visits`."""
-        visits = read_visits(columns, units, count, today)
+        visits = read_visits(columns, units, count, today, predictor.matrix.measured_as)
         rows = np.flatnonzero(~visits.odd)
         return cls._of(predictor, visits, rows, visits.patients.order[rows])
 
@@ -57,7 +57,7 @@ class Ordinary:
         cls, predictor: Predictor, records: Sequence[PatientRecord], positions: Sequence[int]
     ) -> Ordinary:
         """The last visit of each record: see `scoring.rows.records.visits_of`."""
-        visits = visits_of(records)
+        visits = visits_of(records, predictor.matrix.measured_as)
         last = np.append(visits.patients.starts[1:], len(visits.month)) - 1
         return cls._of(predictor, visits, last[: len(records)], np.array(positions, np.int64))
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from features.derive import comparable, qualified
+from features.derive import MeasuredAs, comparable
 from features.record import PatientRecord
 from features.vocabulary import vocabulary
 from scoring.rows.cells import Numbers
@@ -15,30 +15,15 @@ from scoring.rows.patients import Patients
 from scoring.rows.visits import RILUZOLE, Visits, complete
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
-def is_plain(record: PatientRecord) -> bool:
-    """Whether all that it holds is comparable with what a model knows, so that columns hold all of it.
-
-    >>> from features.record import Measurement, Visit
-    >>> at_1_to_4 = Measurement(40.0, qualifier="1:4")
-    >>> is_plain(PatientRecord((Visit(9.0, {"treg_suppression": at_1_to_4}),)))
-    False
-    """
-    return all(
-        comparable(quantity, visit.measurements[quantity.name])
-        for quantity in qualified()
-        for visit in record.visits
-        if quantity.name in visit.measurements
-    )
-
-
-def visits_of(records: Sequence[PatientRecord]) -> Visits:
-    """The visits of plain records, one patient after the other; the last of each is its index visit.
+def visits_of(records: Sequence[PatientRecord], measured_as: MeasuredAs) -> Visits:
+    """The visits of records, one patient after the other; the last of each is its index visit.
 
     >>> from features.record import Measurement, Visit
     >>> known = PatientRecord((Visit(9.0, {"crp": Measurement(4.0)}), Visit(12.0, {})))
-    >>> found = visits_of([known, PatientRecord((Visit(3.0, {}),))])
+    >>> found = visits_of([known, PatientRecord((Visit(3.0, {}),))], {})
     >>> found.month.tolist(), found.measured["crp"].values.tolist(), found.patients.starts.tolist()
     ([9.0, 12.0, 3.0], [4.0, nan, nan], [0, 2])
     """
@@ -46,9 +31,9 @@ def visits_of(records: Sequence[PatientRecord]) -> Visits:
     count = int(sizes.sum())
     order, starts = np.arange(count), np.cumsum(sizes) - sizes
     patients = Patients(order, starts, alone=bool((sizes == 1).all()))
-    measured = _measured(records, count)
+    measured, unused = _measured(records, count, measured_as)
     sent = {name: ~np.isnan(found.values) for name, found in measured.items()}
-    complete(measured, count)
+    complete(measured, count, measured_as)
     return Visits(
         patients,
         np.array([visit.month for record in records for visit in record.visits]),
@@ -57,6 +42,7 @@ def visits_of(records: Sequence[PatientRecord]) -> Visits:
         _categories(records, patients, sizes),
         measured,
         sent,
+        unused,
         np.zeros(count, np.bool_),
         onset_margin=np.repeat(_numbers([record.onset_margin_months for record in records]), sizes),
         age_margin=np.repeat(_numbers([record.age_margin_years for record in records]), sizes),
@@ -67,13 +53,20 @@ def _numbers(values: Sequence[float | None]) -> Floats:
     return np.array([np.nan if value is None else value for value in values], np.float64)
 
 
-def _measured(records: Sequence[PatientRecord], count: int) -> dict[str, Numbers]:
-    """By quantity, all that any visit has."""
+def _measured(
+    records: Sequence[PatientRecord], count: int, measured_as: MeasuredAs
+) -> tuple[dict[str, Numbers], dict[str, Mask]]:
+    """By quantity, all comparable values that any visit has; and which visits have one that is not."""
     found: dict[str, Numbers] = {}
+    unused: dict[str, Mask] = {}
+    quantities = vocabulary().quantities
     row = 0
     for record in records:
         for visit in record.visits:
             for name, item in visit.measurements.items():
+                if item.qualifiers and not comparable(quantities[name], item, measured_as):
+                    unused.setdefault(name, np.zeros(count, np.bool_))[row] = True
+                    continue
                 numbers = found.get(name)
                 if numbers is None:
                     never = np.zeros(count, np.bool_)
@@ -82,7 +75,7 @@ def _measured(records: Sequence[PatientRecord], count: int) -> dict[str, Numbers
                 if item.comparator is not None:
                     numbers.beyond[row] = True
             row += 1
-    return found
+    return found, unused
 
 
 def _categories(

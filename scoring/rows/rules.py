@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from features.vocabulary import Quantity
+from features.vocabulary import UNKNOWN, Quantity
 from model.cautions import (
     IMPORTANT_SHARE,
     LARGEST_UNSEEN_SHARE,
@@ -25,6 +25,7 @@ from model.cautions import (
     is_amount,
 )
 from model.predictor import Predictor
+from model.unused import taken
 from scoring.rows.design import Reading
 from scoring.rows.slopes import Trend
 from scoring.rows.unused import (
@@ -141,6 +142,22 @@ def _at_limit(cases: Cases) -> Mask:
     return cases.of_inputs(lambda _, last: last.beyond)
 
 
+def _not_comparable(cases: Cases) -> Mask:
+    found, known = cases.nobody, taken(cases.predictor.matrix)
+    for name, unused in cases.visits.unused.items():
+        if name in known:
+            found |= cases.visits.patients.so_far(unused)
+    return found
+
+
+def _measured_unknown_way(cases: Cases) -> Mask:
+    found, known = cases.nobody, taken(cases.predictor.matrix)
+    for name, said in cases.predictor.matrix.qualified:
+        if name in known and any(value == UNKNOWN for _, value in said):
+            found |= cases.sent_so_far(name)
+    return found
+
+
 def _too_little(cases: Cases) -> Mask:
     unseen = _unseen(cases)
     return cases.weight(cases.gaps, [unseen] * len(cases.predictor.importance)) > LARGEST_UNSEEN_SHARE
@@ -175,6 +192,8 @@ CAUTIONS: tuple[tuple[str, Callable[[Cases], Mask]], ...] = (
     ("approximate_age", _approximate_age),
     ("outside_training_range", _outside_training),
     ("beyond_limit", _at_limit),
+    ("not_comparable", _not_comparable),
+    ("measured_unknown_way", _measured_unknown_way),
     ("not_an_input", not_an_input),
     ("diagnosis_after_visit", diagnosis_after_visit),
     ("earlier_not_used", earlier_not_used),

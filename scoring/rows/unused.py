@@ -33,6 +33,9 @@ def not_an_input(cases: Cases) -> Mask:
     """(n,) whether the model has no column for something that was sent."""
     found, matrix = cases.nobody, cases.predictor.matrix
     known = taken(matrix)
+    for name, unused in cases.visits.unused.items():
+        if name not in known:
+            found |= cases.visits.patients.so_far(unused)
     for name in cases.visits.sent:
         if name not in known:
             found |= cases.sent_so_far(name)

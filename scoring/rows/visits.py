@@ -9,9 +9,11 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from features.consistency import COMPLETED, IDENTITIES, MOST_YEARS_APART, Identity
+from features.consistency import COMPLETED, IDENTITIES, MOST_YEARS_APART
+from features.derive import MeasuredAs, qualified
+from features.identity import Identity
 from features.parse import MOST_VISITS
-from features.record import MOST_MONTHS_LATE
+from features.record import MOST_MONTHS_LATE, Measurement
 from features.table import AGE, BIRTH, COMPARATOR, DATE, DELAY, ONSET, PATIENT, TIME
 from features.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 from features.vocabulary import Quantity, vocabulary
@@ -39,13 +41,16 @@ class Visits:
     delay: Floats  # (n,) months from onset to diagnosis, NaN where unknown or over a month to come
     categories: Mapping[str, Integers]  # by name (n,): its place among the values, negative where unknown
     measured: Mapping[str, Numbers]  # by quantity: as sent, and then what follows exactly from others
-    sent: Mapping[str, Mask]  # by quantity (n,): whether it was sent
+    sent: Mapping[str, Mask]  # by quantity (n,): whether it was sent, measured as the values of training were
+    unused: Mapping[str, Mask]  # by quantity that has qualifiers (n,): whether it was sent, measured otherwise
     odd: Mask  # (n,)
     onset_margin: Floats  # (n,) months by which the onset may be earlier or later; 0 where it is known to the day
     age_margin: Floats  # (n,) years, by the birth
 
 
-def read_visits(columns: Mapping[str, Column], units: Mapping[str, str], count: int, today: date) -> Visits:
+def read_visits(
+    columns: Mapping[str, Column], units: Mapping[str, str], count: int, today: date, measured_as: MeasuredAs
+) -> Visits:
     """Read the columns of a chunk.
 
     Args:
@@ -53,15 +58,25 @@ def read_visits(columns: Mapping[str, Column], units: Mapping[str, str], count: 
         units: the unit of a column where it is not the canonical one.
         count: how many rows there are.
         today: no visit may be after it.
+        measured_as: how the values of training were measured.
     """
-    return _Reader(columns, units, count, today).visits()
+    return _Reader(columns, units, count, today, measured_as).visits()
 
 
 class _Reader:
     """Reads column by column; gathers what is odd on the way, by position in the chunk until rows are ordered."""
 
-    def __init__(self, columns: Mapping[str, Column], units: Mapping[str, str], count: int, today: date) -> None:
+    def __init__(
+        self,
+        columns: Mapping[str, Column],
+        units: Mapping[str, str],
+        count: int,
+        today: date,
+        measured_as: MeasuredAs,
+    ) -> None:
         self.columns, self.units, self.count, self.today = columns, units, count, today.toordinal()
+        self.measured_as = measured_as
+        self.qualifiers: dict[str, Codes] = {}
         self.odd: Mask = np.zeros(count, np.bool_)
         self.nothing = np.full(count, np.nan)
 
@@ -77,12 +92,14 @@ class _Reader:
         patients = Patients.of(identities(self.columns.get(PATIENT), self.count), clock)
         measured = self.measured()
         self.contradictions(measured)
+        unused = self.only_comparable(measured)
         order = patients.order
         self.odd = self.odd[order]
         month, onset_margin = self.months(patients, time.values[order], day.places[order], dated[order])
         measured = {name: found if patients.alone else found.take(order) for name, found in measured.items()}
         sent = {name: ~np.isnan(found.values) for name, found in measured.items()}
-        complete(measured, self.count)
+        unused = {name: mask[order] for name, mask in unused.items()}
+        complete(measured, self.count, self.measured_as)
         age = self.age(patients, known_age[order], clock[order], month)
         age, age_margin = self.age_by_birth(patients, age, day.places[order], month)
         delay = self.delay(patients, known_delay[order], month + onset_margin)
@@ -96,6 +113,7 @@ class _Reader:
             categories,
             measured,
             sent,
+            unused,
             odd,
             onset_margin=onset_margin,
             age_margin=age_margin,
@@ -151,10 +169,33 @@ class _Reader:
             said = self.codes(column + COMPARATOR, ("<", ">"))
             self.odd |= there & (said.odd | (said.there & (numbers.beyond | quantity.integer)))
             numbers = Numbers(numbers.values, numbers.beyond | (there & said.there), numbers.odd)
-        if quantity.qualifier is not None and quantity.qualifier.name in self.columns:
-            said = self.codes(quantity.qualifier.name, (quantity.qualifier.comparable,))
-            self.odd |= there & said.odd
+        for qualifier in quantity.qualifiers:
+            self.odd |= there & ~self.said(qualifier.name).there
         return numbers
+
+    def said(self, qualifier: str) -> Codes:
+        """How the values of each row were measured, read once."""
+        if qualifier not in self.qualifiers:
+            self.qualifiers[qualifier] = self.codes(qualifier, tuple(vocabulary().qualifiers[qualifier].values))
+        return self.qualifiers[qualifier]
+
+    def is_said(self, qualifier: str, value: str) -> Mask:
+        return np.asarray(
+            self.said(qualifier).places == list(vocabulary().qualifiers[qualifier].values).index(value)
+        )
+
+    def only_comparable(self, measured: dict[str, Numbers]) -> dict[str, Mask]:
+        """Leave out what was measured otherwise than the values of training; where that was, by quantity."""
+        unused: dict[str, Mask] = {}
+        for name in [quantity.name for quantity in qualified() if quantity.name in measured]:
+            there, numbers = ~np.isnan(measured[name].values), measured[name]
+            kept = np.full(self.count, name in self.measured_as)
+            for qualifier, value in self.measured_as.get(name, ()):
+                kept &= self.is_said(qualifier, value)
+            if (there & ~kept).any():
+                unused[name] = there & ~kept
+                measured[name] = Numbers(np.where(kept, numbers.values, np.nan), numbers.beyond & kept, numbers.odd)
+        return unused
 
     def contradictions(self, measured: Mapping[str, Numbers]) -> None:
         for identity in IDENTITIES:
@@ -162,6 +203,8 @@ class _Reader:
                 expected, known = _computed(identity, measured)
                 own = measured[identity.name]
                 known &= ~np.isnan(own.values) & ~own.beyond
+                if identity.given is not None:  # what must be the same is: a row says it once
+                    known &= self.is_said(*identity.given[1:])
                 with np.errstate(invalid="ignore"):
                     self.odd |= known & ~np.asarray(identity.allows(own.values, expected))
 
@@ -246,10 +289,18 @@ def _computed(identity: Identity, measured: Mapping[str, Numbers]) -> tuple[Floa
         return np.asarray(identity.compute({part: measured[part].values for part in identity.parts})), known
 
 
-def complete(measured: dict[str, Numbers], count: int) -> None:
-    """What was not measured, and follows exactly from others of the same visit."""
+def _follows(identity: Identity, measured_as: MeasuredAs) -> bool:
+    """Whether what is computed from comparable parts is comparable itself."""
+    inherited = identity.inherited(
+        {part: Measurement(0.0, None, measured_as.get(part, ())) for part in identity.parts}
+    )
+    return inherited is not None and inherited == measured_as.get(identity.name, ())
+
+
+def complete(measured: dict[str, Numbers], count: int, measured_as: MeasuredAs) -> None:
+    """What was not measured, and follows exactly from comparable values of the same visit."""
     for identity in COMPLETED:
-        if not all(part in measured for part in identity.parts):
+        if not all(part in measured for part in identity.parts) or not _follows(identity, measured_as):
             continue
         value, known = _computed(identity, measured)
         low, high = vocabulary().quantities[identity.name].plausible

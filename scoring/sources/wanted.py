@@ -37,6 +37,10 @@ def wanted(path: Path | str, headers: Sequence[str], mapping: ColumnMapping) -> 
         problems.append(f"the mapping names {', '.join(missing)}, but the file has {', '.join(headers)}")
     twice = [header for header, count in Counter(headers).items() if count > 1 and header in used]
     problems += [f"the header {header} stands there more than once; keep one column" for header in twice]
+    both = sorted(set(mapping.constants) & set(headers))
+    problems += [
+        f"the mapping states {name} for all rows, and the file has a column {name}; drop one" for name in both
+    ]
     columns = set(mapping.sources) if mapping.sources else set(headers)
     if not columns & {TIME, DATE}:
         problems.append(f"no column {TIME} or {DATE}; name columns as the vocabulary does, or give a mapping")

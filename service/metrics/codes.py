@@ -27,6 +27,7 @@ CAUTIONS = (
     "diagnosis_after_visit",
     "earlier_not_used",
     "limit_not_in_change",
+    "measured_unknown_way",
     "missing_input",
     "never_missing_in_training",
     "not_an_input",

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from features.consistency import contradictions
 from features.record import Measurement, PatientRecord, Visit
 from features.vocabulary import Quantity, vocabulary
+from tests.measured import COLUMNS
 
 # A busy machine draws slowly; that is no fault of a test.
 settings.register_profile("tregcast", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -28,15 +29,14 @@ CLUSTERS = (  # measured together, they give another quantity
 )
 
 
-def _measurement(quantity: Quantity) -> st.SearchStrategy[Measurement]:
+def _measurement(quantity: Quantity, said: dict[str, str]) -> st.SearchStrategy[Measurement]:
     low, high = quantity.plausible
     values: st.SearchStrategy[float] = st.floats(low, high)
     if quantity.integer:
         values = st.integers(int(low), int(high)).map(float)
     comparators = st.none() if quantity.integer else st.sampled_from([None, None, None, "<", ">"])
-    qualifier = quantity.qualifier
-    said = st.none() if qualifier is None else st.sampled_from(qualifier.values)
-    return st.builds(Measurement, values, comparators, said)
+    qualifiers = tuple((each.name, said[each.name]) for each in quantity.qualifiers)
+    return st.builds(Measurement, values, comparators, st.just(qualifiers))
 
 
 @st.composite
@@ -44,9 +44,13 @@ def _measurements(draw: st.DrawFn) -> dict[str, Measurement]:
     names = dict.fromkeys(draw(st.lists(st.sampled_from(OF_VISITS), max_size=4)))
     for cluster in draw(st.lists(st.sampled_from(CLUSTERS), max_size=2)):
         names.update(dict.fromkeys(cluster))
-    measured = {name: draw(_measurement(WORDS.quantities[name])) for name in names}
+    said = {
+        name: draw(st.sampled_from([COLUMNS[name], COLUMNS[name], *qualifier.values]))
+        for name, qualifier in WORDS.qualifiers.items()
+    }
+    measured = {name: draw(_measurement(WORDS.quantities[name], said)) for name in names}
     for problem in contradictions("visit", measured):
-        del measured[problem.field.removeprefix("visit.")]
+        measured.pop(problem.field.removeprefix("visit."), None)
     return measured
 
 

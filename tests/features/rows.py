@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from features.record import Measurement, PatientRecord
 from features.table import Row, patients
+from tests.measured import stated
 
 
 def row(patient: object = "a", month: object = 12.0, **cells: object) -> dict[str, object]:
-    return {"patient_id": patient, "months_since_onset": month, **cells}
+    return {"patient_id": patient, "months_since_onset": month, **stated(cells)}
 
 
 def only(rows: list[Row], units: dict[str, str] | None = None) -> PatientRecord:

@@ -16,6 +16,7 @@ from features.feature import catalogue
 from features.matrix import DesignMatrix
 from features.record import Measurement, PatientRecord, Visit
 from features.vocabulary import vocabulary
+from tests.measured import AT_1_TO_1, MEASURED_AS, QUALIFIED, measurement
 
 SCALES: tuple[Scale, ...] = ("alsfrs_r_total", "alsfrs_total")
 ITEMS = ("speech", "salivation", "swallowing", "handwriting", "cutting", "dressing", "turning", "walking", "stairs")
@@ -24,7 +25,7 @@ OLDER = [f"alsfrs_{item}" for item in (*ITEMS, "breathing")]
 
 
 def history(*visits: tuple[float, dict[str, float]], **patient: object) -> PatientRecord:
-    made = tuple(Visit(month, {n: Measurement(v) for n, v in values.items()}) for month, values in visits)
+    made = tuple(Visit(month, {n: measurement(n, v) for n, v in values.items()}) for month, values in visits)
     return PatientRecord(made, **patient)  # type: ignore[arg-type]
 
 
@@ -174,16 +175,16 @@ def test_delta_fs_needs_time() -> None:
 )
 def test_what_follows_from_others_is_completed(values: dict[str, float], name: str, made: float) -> None:
     quantity = vocabulary().quantities[name]
-    features = derive(history((5.0, values)), "alsfrs_r_total")
+    features = derive(history((5.0, values)), "alsfrs_r_total", MEASURED_AS)
     assert features[quantity.column] == pytest.approx(made, rel=1e-15)
     assert features[f"{quantity.column}_months_since_drawn"] == 0.0
-    measured = derive(history((5.0, {**values, name: made + 1.0})), "alsfrs_r_total")
+    measured = derive(history((5.0, {**values, name: made + 1.0})), "alsfrs_r_total", MEASURED_AS)
     assert measured[quantity.column] == made + 1.0  # what was measured stays
     for part in values:
         less = {other: value for other, value in values.items() if other != part}
-        assert quantity.column not in derive(history((5.0, less)), "alsfrs_r_total")
-        censored = Visit(5.0, {n: Measurement(v, "<" if n == part else None) for n, v in values.items()})
-        assert name not in complete(censored)
+        assert quantity.column not in derive(history((5.0, less)), "alsfrs_r_total", MEASURED_AS)
+        censored = Visit(5.0, {n: measurement(n, v, "<" if n == part else None) for n, v in values.items()})
+        assert name not in complete(censored, MEASURED_AS)
 
 
 def test_a_completed_value_counts_as_a_reading() -> None:
@@ -226,10 +227,11 @@ def test_a_limit_is_the_last_value_but_not_a_point_of_the_line() -> None:
 
 
 def test_suppression_at_another_ratio_is_not_on_the_same_footing() -> None:
-    comparable, other = Measurement(60.0, None, "1:1"), Measurement(30.0, None, "1:4")
+    comparable = Measurement(60.0, None, AT_1_TO_1)
+    other = Measurement(30.0, None, (("treg_responder_ratio", "1:4"),))
     early, late = Visit(4.0, {"treg_suppression": comparable}), Visit(9.0, {"treg_suppression": other})
-    assert "treg_suppression_pct" not in derive(PatientRecord((late,)), "alsfrs_r_total")
-    features = derive(PatientRecord((early, late)), "alsfrs_r_total")
+    assert "treg_suppression_pct" not in derive(PatientRecord((late,)), "alsfrs_r_total", MEASURED_AS)
+    features = derive(PatientRecord((early, late)), "alsfrs_r_total", MEASURED_AS)
     assert features["treg_suppression_pct"] == 60.0
     assert features["treg_suppression_pct_months_since_drawn"] == 5.0
     assert "treg_suppression_pct_change_per_month" not in features
@@ -254,7 +256,7 @@ def test_categories_by_hand() -> None:
 
 def design_row(record: PatientRecord, scale: Scale) -> bytes:
     """Every column there is, to the last bit."""
-    return DesignMatrix(tuple(catalogue()), scale).row(record).tobytes()
+    return DesignMatrix(tuple(catalogue()), scale, QUALIFIED).row(record).tobytes()
 
 
 def with_future(record: PatientRecord, future: tuple[Visit, ...]) -> PatientRecord:
@@ -319,7 +321,7 @@ def test_dropping_a_marker_touches_only_its_own_columns(
         replace(visit, measurements={n: m for n, m in visit.measurements.items() if n != dropped})
         for visit in record.visits
     )
-    before, after = derive(record, scale), derive(replace(record, visits=visits), scale)
+    before, after = (derive(each, scale, MEASURED_AS) for each in (record, replace(record, visits=visits)))
     changed = {column for column in {**before, **after} if before.get(column) != after.get(column)}
     own = {dropped, *MAKES.get(dropped, ())}
     allowed = {column for column, feature in catalogue().items() if feature.quantity in own}
@@ -337,3 +339,35 @@ def test_a_value_that_never_changed_has_a_change_of_0_to_the_bit(months: list[fl
 
 def test_a_small_change_is_still_a_change() -> None:
     assert slope([(1.0, 5000.0), (2.0, 5000.000001), (3.0, 5000.000002)]) == pytest.approx(1e-6, rel=1e-3)
+
+
+# ------------------------------------------------------------------------------- how Tregs were measured
+
+
+def of_share(denominator: str, gate: str) -> Visit:
+    share = Measurement(5.0, None, (("treg_denominator", denominator), ("treg_gate", gate)))
+    return Visit(5.0, {"treg_pct_cd4": share, "cd4_count": Measurement(800.0), "lymphocytes": Measurement(2.0)})
+
+
+def test_a_count_follows_from_a_share_of_cd4_cells_and_has_its_gate() -> None:
+    assert complete(of_share("cd4", "cd25_cd127low"), MEASURED_AS)["treg_count"] == measurement("treg_count", 40.0)
+    for denominator in ("lymphocytes", "leukocytes", "unknown"):
+        known = {**MEASURED_AS, "treg_pct_cd4": (("treg_denominator", denominator), ("treg_gate", "cd25_cd127low"))}
+        found = complete(of_share(denominator, "cd25_cd127low"), known)
+        assert ("treg_pct_cd4" in found, "treg_count" in found) == (True, False)
+
+
+def test_a_count_of_another_gate_than_that_of_training_does_not_follow() -> None:
+    foxp3 = (("treg_denominator", "cd4"), ("treg_gate", "foxp3"))
+    assert "treg_count" not in complete(of_share("cd4", "foxp3"), {**MEASURED_AS, "treg_pct_cd4": foxp3})
+    both = {"treg_pct_cd4": foxp3, "treg_count": (("treg_gate", "foxp3"),)}
+    assert complete(of_share("cd4", "foxp3"), both)["treg_count"].value == 40.0
+
+
+def test_what_was_measured_otherwise_than_in_training_is_no_feature() -> None:
+    record = PatientRecord((of_share("lymphocytes", "cd25_cd127low"),))
+    features = derive(record, "alsfrs_r_total", MEASURED_AS)
+    assert "treg_pct_cd4" not in features
+    assert "treg_count_per_ul" not in features
+    assert features["cd4_count_per_ul"] == 800.0
+    assert "treg_pct_cd4" not in derive(PatientRecord((of_share("cd4", "cd25_cd127low"),)), "alsfrs_r_total")

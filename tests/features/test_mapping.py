@@ -211,3 +211,65 @@ def test_a_mapping_cannot_make_simulated_patients_real(reference_frame: pd.DataF
         assert cohort.simulated
         assert reference_frame["provenance"][0] in cohort.provenance
         assert "provenance" not in cohort.report.unused_headers
+
+
+CONSTANTS = """
+[columns]
+patient_id = "ID"
+treg_count_per_ul = "Tregs"
+
+[constants]
+treg_gate = "foxp3"
+"""
+
+
+def test_how_values_were_measured_may_be_said_once_for_a_file(tmp_path: Path) -> None:
+    found = mapping(tmp_path, CONSTANTS)
+    table, unused = apply_mapping(found, {"ID": ["a", "b"], "Tregs": [40.0, 50.0], "Ward": [1, 2]})
+    assert {name: list(cells) for name, cells in table.items()} == {
+        "patient_id": ["a", "b"],
+        "treg_count_per_ul": [40.0, 50.0],
+        "treg_gate": ["foxp3", "foxp3"],
+    }
+    assert unused == ["Ward"]
+
+
+def test_constants_go_without_columns(tmp_path: Path) -> None:
+    found = mapping(tmp_path, '[constants]\ntreg_responder_ratio = "1:4"')
+    table, _ = apply_mapping(found, {"patient_id": ["a"], "treg_suppression_pct": [40.0]})
+    assert pd.DataFrame(table)["treg_responder_ratio"].tolist() == ["1:4"]
+
+
+def test_a_constant_and_a_column_of_one_name_are_refused(tmp_path: Path) -> None:
+    found = mapping(tmp_path, CONSTANTS)
+    with pytest.raises(MappingError, match="states treg_gate for all rows, and the file has a column of that name"):
+        apply_mapping(found, {"ID": ["a"], "Tregs": [40.0], "treg_gate": ["cd25high"]})
+
+
+def test_codes_of_a_gate_are_mapped_as_those_of_a_category(tmp_path: Path) -> None:
+    found = mapping(tmp_path, '[columns]\ntreg_gate = { header = "G", values = { "CD25hi" = "cd25high" } }')
+    assert apply_mapping(found, {"G": ["CD25hi", None]})[0] == {"treg_gate": ["cd25high", None]}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('constants = "foxp3"', "constants is not a table"),
+        (
+            '[constants]\nsex = "female"',
+            "constant 'sex': says nothing of how a quantity was measured",
+        ),
+        ('[constants]\ntreg_gate = "CD25"', "'CD25' is not one of cd25_cd127low, foxp3, cd25high, unknown"),
+        ("[constants]\ntreg_gate = 1", "constant 'treg_gate': 1 is not one of"),
+        ('[columns]\ntreg_gate = "G"\n[constants]\ntreg_gate = "foxp3"', "[columns] reads it too; drop one"),
+        ('[columns]\ntreg_gate = { header = "G", values = { a = "b" } }', "value 'b' is not one of cd25_cd127low"),
+        ('[columns]\nleukocytes_10e9_l = { header = "W", unit = "G/L" }', 'is "10*9/L" meant?'),
+    ],
+)
+def test_a_wrong_constant_is_named_with_its_remedy(tmp_path: Path, text: str, says: str) -> None:
+    assert says in refused(tmp_path, text)
+
+
+def test_a_unit_of_a_mapping_may_be_any_legal_form(tmp_path: Path) -> None:
+    found = mapping(tmp_path, '[columns]\ncrp_mg_l = { header = "CRP", unit = "mg/dl" }')
+    assert found.units == {"crp_mg_l": "mg/dL"}

@@ -11,6 +11,7 @@ from features.feature import catalogue
 from features.matrix import ColumnDiff, DesignMatrix
 from features.record import Measurement, PatientRecord, Visit
 from features.vocabulary import vocabulary
+from tests.measured import QUALIFIED
 
 RECORD = PatientRecord(
     (Visit(12.0, {"alsfrs_r_total": Measurement(36.0), "crp": Measurement(4.0)}),), {"sex": "male"}, age_years=60.0
@@ -40,7 +41,7 @@ def test_no_records_are_no_rows() -> None:
 @settings(deadline=None, max_examples=30)
 def test_a_row_alone_is_the_row_in_a_batch(data: st.DataObject, records: st.SearchStrategy[PatientRecord]) -> None:
     batch = data.draw(st.lists(records, min_size=1, max_size=4))
-    matrix = DesignMatrix(tuple(catalogue()))
+    matrix = DesignMatrix(tuple(catalogue()), qualified=QUALIFIED)
     rows = matrix.rows(iter(batch))
     assert rows.shape == (len(batch), len(catalogue()))
     assert [row.tobytes() for row in rows] == [matrix.row(record).tobytes() for record in batch]
@@ -53,8 +54,12 @@ def test_permuted_columns_are_permuted_rows(
     data: st.DataObject, order: list[str], records: st.SearchStrategy[PatientRecord]
 ) -> None:
     record = data.draw(records)
-    straight = dict(zip(catalogue(), DesignMatrix(tuple(catalogue())).row(record), strict=True))
-    np.testing.assert_array_equal(DesignMatrix(tuple(order)).row(record), [straight[column] for column in order])
+    straight = dict(
+        zip(catalogue(), DesignMatrix(tuple(catalogue()), qualified=QUALIFIED).row(record), strict=True)
+    )
+    np.testing.assert_array_equal(
+        DesignMatrix(tuple(order), qualified=QUALIFIED).row(record), [straight[column] for column in order]
+    )
 
 
 def test_directions_by_hand() -> None:
@@ -70,7 +75,7 @@ def test_directions_by_hand() -> None:
         "cd8_count_per_ul": 0,
         "diagnostic_delay_months": -1,
     }
-    matrix = DesignMatrix(tuple(columns))
+    matrix = DesignMatrix(tuple(columns), qualified=QUALIFIED)
     assert matrix.directions == tuple(columns.values())
     assert [feature.column for feature in matrix.features] == list(columns)
 
@@ -128,3 +133,20 @@ def test_the_catalogue_holds_every_column_once() -> None:
 def test_what_a_column_is(column: str, unit: str, kind: str, quantity: str | None) -> None:
     feature = catalogue()[column]
     assert (feature.unit, feature.kind, feature.quantity) == (unit, kind, quantity)
+
+
+@pytest.mark.parametrize(
+    ("qualified", "says"),
+    [
+        ((), "how treg_pct_cd4 of the training cohort was measured is not said"),
+        ((("treg_pct_cd4", (("treg_gate", "foxp3"),)),), "treg_pct_cd4 is not qualified by treg_gate"),
+        ((("crp", (("treg_gate", "foxp3"),)),), "how treg_pct_cd4"),
+        (
+            (("treg_pct_cd4", (("treg_denominator", "cd4"), ("treg_gate", "tcd3"))),),
+            "tcd3 is no value of how treg_pct_cd4 was measured",
+        ),
+    ],
+)
+def test_columns_of_a_qualified_quantity_say_how_it_was_measured(qualified: object, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        DesignMatrix(("treg_pct_cd4",), qualified=qualified)  # type: ignore[arg-type]

@@ -52,7 +52,7 @@ def test_a_whole_record_by_hand() -> None:
                 609,
                 "d",  # 609 / 30.4375 = 20.0082...
                 treg_suppression={"value": 0.62, "unit": "1", "treg_responder_ratio": "1:4", "comparator": ">"},
-                treg_count={"value": 0.045, "unit": "10*9/L"},
+                treg_count={"value": 0.045, "unit": "10*9/L", "treg_gate": "foxp3"},
             ),
         ],
     }
@@ -62,7 +62,10 @@ def test_a_whole_record_by_hand() -> None:
             Visit(18.0, {"crp": Measurement(0.3, "<")}, "yes"),
             Visit(
                 609 / 30.4375,
-                {"treg_suppression": Measurement(62.0, ">", "1:4"), "treg_count": Measurement(45.0)},
+                {
+                    "treg_suppression": Measurement(62.0, ">", (("treg_responder_ratio", "1:4"),)),
+                    "treg_count": Measurement(45.0, None, (("treg_gate", "foxp3"),)),
+                },
             ),
         ),
         categories={"sex": "female", "onset_site": "bulbar", "c9orf72": "normal"},
@@ -147,7 +150,7 @@ def test_parse_reads_what_compose_writes(data: st.DataObject, records: st.Search
 
 def test_compose_by_hand() -> None:
     record = PatientRecord(
-        (Visit(18.0, {"treg_suppression": Measurement(62.0, "<", "1:2")}, "no"),),
+        (Visit(18.0, {"treg_suppression": Measurement(62.0, "<", (("treg_responder_ratio", "1:2"),))}, "no"),),
         {"onset_site": "spinal"},
         age_years=61.5,
         diagnostic_delay_months=9.0,

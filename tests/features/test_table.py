@@ -18,6 +18,7 @@ from features.record import Measurement, PatientRecord, Visit
 from features.table import Row, patients
 from features.vocabulary import vocabulary
 from tests.features.rows import last, only, row, told
+from tests.measured import QUALIFIED
 
 QUANTITIES = vocabulary().quantities
 
@@ -35,8 +36,7 @@ def as_rows(patient: str, record: PatientRecord) -> list[dict[str, object]]:
             column = QUANTITIES[name].column
             cells[column] = item.value
             cells[f"{column}_comparator"] = item.comparator
-            if item.qualifier is not None:
-                cells["treg_responder_ratio"] = item.qualifier
+            cells.update(item.qualifiers)
         rows.append(row(patient, visit.month, **cells))
     if record.age_years is not None:
         rows[-1]["age_years"] = record.age_years
@@ -98,7 +98,7 @@ def test_later_rows_leave_no_trace_in_an_earlier_design_row(
     rows[0]["age_years"] = rows[-1].pop("age_years", None)
     future = data.draw(later_visits(past.index_visit.month))
     later = as_rows("a", PatientRecord(future, past.categories)) if future else []
-    matrix = DesignMatrix(tuple(catalogue()))
+    matrix = DesignMatrix(tuple(catalogue()), qualified=QUALIFIED)
     alone = matrix.row(only([*rows]).until(index)).tobytes()
     assert matrix.row(only([*rows, *later]).until(index)).tobytes() == alone
 
@@ -138,10 +138,35 @@ def test_a_text_and_a_column_that_contradict_each_other_are_a_problem() -> None:
     ]
 
 
-def test_suppression_is_at_the_comparable_ratio_unless_the_row_says_another() -> None:
-    assert last([row(treg_suppression_pct=60)]) == {"treg_suppression": Measurement(60.0, None, "1:1")}
+def test_how_tregs_were_measured_is_said_by_the_row() -> None:
     stated = row(treg_suppression_pct=60, treg_responder_ratio="1:8")
-    assert last([stated]) == {"treg_suppression": Measurement(60.0, None, "1:8")}
+    assert last([stated]) == {"treg_suppression": Measurement(60.0, None, (("treg_responder_ratio", "1:8"),))}
+    both = row(treg_count_per_ul=40, treg_pct_cd4=5, treg_gate="foxp3", treg_denominator="unknown")
+    gate = ("treg_gate", "foxp3")
+    assert last([both]) == {
+        "treg_count": Measurement(40.0, None, (gate,)),
+        "treg_pct_cd4": Measurement(5.0, None, (("treg_denominator", "unknown"), gate)),
+    }
+
+
+def test_without_saying_how_tregs_were_measured_a_row_is_refused_with_both_remedies() -> None:
+    nothing = dict.fromkeys(("treg_gate", "treg_denominator", "treg_responder_ratio"), " ")
+    problems = told([row(treg_count_per_ul=40, treg_pct_cd4=5, treg_suppression_pct=60, **nothing)])
+    required = "is required where {} has a value: it means nothing without it"
+    assert [problem.partition("; ")[0] for problem in problems] == [
+        f"row 1: treg_gate {required.format('treg_count_per_ul')}",
+        f"row 1: treg_denominator {required.format('treg_pct_cd4')}",
+        f"row 1: treg_gate {required.format('treg_pct_cd4')}",
+        f"row 1: treg_responder_ratio {required.format('treg_suppression_pct')}",
+    ]
+    assert problems[1].partition("; ")[2] == (
+        "fill in a column treg_denominator, or state it for the whole file in the mapping: [constants] "
+        'treg_denominator = "..."; send one of cd4, lymphocytes, leukocytes, or unknown where nobody can say'
+    )
+
+
+def test_where_no_treg_was_measured_nothing_has_to_be_said_of_how() -> None:
+    assert last([row(crp_mg_l=4.0, treg_gate="whatever")]) == {"crp": Measurement(4.0)}
 
 
 # -------------------------------------------------------------------------------------------------------- units
@@ -158,7 +183,7 @@ def test_a_column_may_be_in_another_unit() -> None:
 def test_a_unit_that_is_not_accepted_is_told_not_guessed() -> None:
     units = {"crp_mg_l": "mmol/L", "age_years": "yr", "months_since_onset": "weeks"}
     assert told([row(crp_mg_l=4.0, age_years=61)], units) == [
-        'row 1: age_years.unit = "yr" is not a unit of Age; send one of a, mo (UCUM codes)',
+        'row 1: age_years.unit = "yr" is not a unit of Age; is "a" meant? send one of a, mo (UCUM codes)',
         'row 1: months_since_onset.unit = "weeks" is not a unit of Months since onset; '
         "send one of mo, a, d (UCUM codes)",
         'row 1: crp_mg_l.unit = "mmol/L" is not a unit of C-reactive protein; '
@@ -269,7 +294,8 @@ def test_problems_are_told_by_row_and_column() -> None:
     assert (found.patient_id, found.rows, found.record) == ("a", (2, 0, 4, 3), None)
     assert [str(problem) for problem in found.problems] == [
         'sex = "m" is not one of the values; send one of "female", "male", or leave it out',
-        'row 3: treg_responder_ratio = "1:3" is not one of the values; send one of 1:1, 1:2, 1:4, 1:8, 1:16',
+        'row 3: treg_responder_ratio = "1:3" is not one of the values; send one of 1:1, 1:2, 1:4, 1:8, '
+        "1:16, or unknown where nobody can say",
         'row 3: il6_pg_ml_comparator = "~" is not a comparator; send "<" or ">", or leave it out',
         "row 1: crp_mg_l = 8213.5 mg/L is above 0-500 mg/L; sent in ug/L?",
         'row 1: nfl_pg_ml = "high" is not a number; write a number, or nothing',

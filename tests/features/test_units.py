@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.units import amount, likely_unit, outside, plain, to_canonical
+from features.units import accepted_unit, amount, likely_unit, meant_unit, outside, plain, to_canonical
 from features.vocabulary import Quantity, vocabulary
 
 QUANTITIES = vocabulary().quantities
@@ -120,3 +120,80 @@ def test_amounts_by_hand() -> None:
     assert amount("3", "10*9/L") == "3 10*9/L"
     assert amount("38.5", "{score}") == "38.5 points"
     assert amount("0.05-100", "1") == "0.05-100"
+
+
+# ------------------------------------------------------------------------------------------------ UCUM's forms
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "code"),
+    [
+        ("crp", "mg/l", "mg/L"),
+        ("crp", "mg/dl", "mg/dL"),
+        ("crp", "ug/ml", "ug/mL"),
+        ("creatinine", "umol/l", "umol/L"),
+        ("leukocytes", "10^9/L", "10*9/L"),
+        ("leukocytes", "10^9/l", "10*9/L"),
+        ("leukocytes", "10*9/l", "10*9/L"),
+        ("leukocytes", "10^3/ul", "10*3/uL"),
+        ("leukocytes", "/ul", "/uL"),
+        ("treg_count", "{cells}/ul", "{cells}/uL"),
+        ("fvc", "l", "L"),
+        ("fvc", "ml", "mL"),
+        ("weight", "[lb_av]", "[lb_av]"),
+    ],
+)
+def test_legal_forms_of_a_code_are_the_code(name: str, sent: str, code: str) -> None:
+    """UCUM, section 30: the litre is l or L; section 12: powers of ten are 10* or 10^."""
+    assert accepted_unit(QUANTITIES[name], sent) == code
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "meant"),
+    [
+        ("leukocytes", "G/L", "10*9/L"),  # gauss per litre
+        ("leukocytes", "K/uL", "10*3/uL"),  # kelvin per microlitre
+        ("leukocytes", "10e9/L", "10*9/L"),
+        ("leukocytes", "x10^9/L", "10*9/L"),
+        ("leukocytes", "10\N{SUPERSCRIPT NINE}/L", "10*9/L"),
+        ("leukocytes", "10**9/L", "10*9/L"),
+        ("treg_count", "cells/\N{MICRO SIGN}L", "/uL"),
+        ("crp", "MG/L", "mg/L"),  # megagauss per litre
+        ("crp", "Mg/l", "mg/L"),  # megagram
+        ("crp", "mg / L", "mg/L"),
+        ("albumin", "G/L", "g/L"),
+        ("creatinine", "\N{MICRO SIGN}mol/L", "umol/L"),
+        ("creatinine", "\N{GREEK SMALL LETTER MU}mol/l", "umol/L"),
+        ("ferritin", "mcg/L", "ug/L"),
+        ("systolic_bp", "mmHg", "mm[Hg]"),
+        ("systolic_bp", "mm Hg", "mm[Hg]"),
+        ("pulse", "bpm", "/min"),
+        ("bmi", "kg/m^2", "kg/m2"),
+        ("bmi", "kg/m\N{SUPERSCRIPT TWO}", "kg/m2"),
+        ("weight", "lb", "[lb_av]"),
+        ("weight", "Kg", "kg"),
+        ("height", "CM", "cm"),
+        ("age", "years", "a"),
+        ("diagnostic_delay", "months", "mo"),
+        ("fvc_pct", "percent", "%"),
+        ("crp", "[LB_AV]", None),
+        ("crp", "bananas", None),
+        ("weight", "[LB_AV]", "[lb_av]"),
+    ],
+)
+def test_other_spellings_are_refused_and_asked_about(name: str, sent: str, meant: str | None) -> None:
+    assert accepted_unit(QUANTITIES[name], sent) is None
+    assert meant_unit(QUANTITIES[name], sent) == meant
+
+
+@given(st.sampled_from(PAIRS))
+def test_no_legal_form_of_one_unit_is_another_unit(pair: tuple[Quantity, str]) -> None:
+    quantity, code = pair
+    for form in {code, code.replace("L", "l"), code.replace("10*", "10^")}:
+        assert accepted_unit(quantity, form) == code
+
+
+@pytest.mark.parametrize("sent", [None, 1, True, ["mg/L"], {"code": "mg/L"}])
+def test_what_is_no_text_is_no_unit(sent: object) -> None:
+    assert accepted_unit(QUANTITIES["crp"], sent) is None
+    assert meant_unit(QUANTITIES["crp"], sent) is None

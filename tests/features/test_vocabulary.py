@@ -333,13 +333,36 @@ def test_facts_of_the_patient() -> None:
     assert ageless == patient | {"height"}
 
 
-def test_suppression_means_nothing_without_its_ratio() -> None:
-    assert [q.name for q in QUANTITIES if q.qualifier] == ["treg_suppression"]
-    qualifier = WORDS.quantities["treg_suppression"].qualifier
-    assert qualifier is not None
-    assert qualifier.name == "treg_responder_ratio"
-    assert qualifier.values == ("1:1", "1:2", "1:4", "1:8", "1:16")
-    assert qualifier.comparable == "1:1"
+def test_treg_values_mean_nothing_without_how_they_were_measured() -> None:
+    assert {q.name: [each.name for each in q.qualifiers] for q in QUANTITIES if q.qualifiers} == {
+        "treg_count": ["treg_gate"],
+        "treg_pct_cd4": ["treg_denominator", "treg_gate"],
+        "treg_suppression": ["treg_responder_ratio"],
+    }
+    assert {name: list(each.values) for name, each in WORDS.qualifiers.items()} == {
+        "treg_denominator": ["cd4", "lymphocytes", "leukocytes", "unknown"],
+        "treg_gate": ["cd25_cd127low", "foxp3", "cd25high", "unknown"],
+        "treg_responder_ratio": ["1:1", "1:2", "1:4", "1:8", "1:16", "unknown"],
+    }
+
+
+def test_ranges_by_gate_are_those_of_the_laboratory() -> None:
+    """ARUP 2010172 (CD4+CD25+CD127low, adults) and 19948 (FOXP3)."""
+    low, foxp3 = ("treg_gate", "cd25_cd127low"), ("treg_gate", "foxp3")
+    of_cd4 = ("treg_denominator", "cd4")
+    count, share = WORDS.quantities["treg_count"], WORDS.quantities["treg_pct_cd4"]
+    assert dict(count.references) == {(low,): (20.0, 126.3), (foxp3,): (8.0, 48.0)}
+    assert dict(share.references) == {(of_cd4, low): (4.0, 10.7), (of_cd4, foxp3): (1.0, 7.0)}
+    assert (count.reference, count.usual, share.usual) == (None, (8.0, 126.3), (1.0, 10.7))
+
+
+@each_quantity
+def test_ranges_by_qualifier_are_of_its_qualifiers_and_plausible(quantity: Quantity) -> None:
+    low, high = quantity.plausible
+    for said, (lowest, highest) in quantity.references:
+        assert low <= lowest < highest <= high
+        assert [name for name, _ in said] == [each.name for each in quantity.qualifiers]
+        assert all(value in each.values for each, (_, value) in zip(quantity.qualifiers, said, strict=True))
 
 
 @pytest.mark.parametrize("category", CATEGORIES, ids=named)

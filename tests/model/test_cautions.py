@@ -18,6 +18,7 @@ from features.record import Measurement, PatientRecord, Visit
 from features.vocabulary import vocabulary
 from model.applicability import KnotTable, fit_applicability
 from model.cautions import ABSTENTIONS, CAUTIONS, Case, abstentions, cautions
+from tests.measured import AT_1_TO_1, QUALIFIED, SHARED
 
 # column: share of all contributions, and whether every training patient had it
 COLUMNS = {
@@ -31,9 +32,9 @@ COLUMNS = {
     "age_years": (0.06, True),
     "months_since_onset": (0.04, True),
 }
-MATRIX = DesignMatrix(tuple(COLUMNS))
+MATRIX = DesignMatrix(tuple(COLUMNS), qualified=QUALIFIED)
 EXTRA = ("crp_mg_l_change_per_month", "alsfrs_r_total_change_per_month", "diagnostic_delay_months")
-WITH_CHANGES = DesignMatrix((*tuple(COLUMNS)[2:], *EXTRA))
+WITH_CHANGES = DesignMatrix((*tuple(COLUMNS)[2:], *EXTRA), qualified=QUALIFIED)
 IMPORTANCE = tuple(share for share, _ in COLUMNS.values())
 
 
@@ -60,14 +61,13 @@ def training_rows(n: int = 400) -> np.ndarray:
 
 
 APPLICABILITY = fit_applicability(training_rows(), range(len(COLUMNS)), np.arange(400) % 5)
-ONE_TO_ONE = "1:1"
 
 
 def visit(month: float, **values: float | Measurement | None) -> Visit:
     """A visit like most of the cohort's; None leaves a measurement out."""
     usual: dict[str, float | Measurement | None] = {
         "alsfrs_r_total": 36,
-        "treg_suppression": Measurement(60.0, None, ONE_TO_ONE),
+        "treg_suppression": Measurement(60.0, None, AT_1_TO_1),
         "neutrophils": 4.0,
         "lymphocytes": 2.0,
         "crp": 2.0,
@@ -86,7 +86,7 @@ def record(*visits: Visit) -> PatientRecord:
 
 
 def case(made: PatientRecord, matrix: DesignMatrix = MATRIX, possible: bool = True) -> Case:
-    readings = readings_of(made)
+    readings = readings_of(made, matrix.measured_as)
     derived = derive_from(readings, made, matrix.scale)
     return Case(made, readings, derived, matrix.row(made), matrix, IMPORTANCE, APPLICABILITY, possible)
 
@@ -97,7 +97,7 @@ def found(made: PatientRecord) -> dict[str, tuple[str, ...]]:
 
 USUAL = record(visit(20.0))
 BELOW = Measurement(0.5, "<")
-AT_1_TO_4 = Measurement(60.0, None, "1:4")
+AT_1_TO_4 = Measurement(60.0, None, (("treg_responder_ratio", "1:4"),))
 
 
 def test_a_usual_record_has_no_caution_and_is_answered() -> None:
@@ -147,7 +147,9 @@ def test_a_caution_where_it_is_due(made: PatientRecord, code: str, features: tup
         (
             record(
                 visit(19.0),
-                visit(20.0, treg_suppression=Measurement(5.0, "<", "1:4")),  # not the reading that is used
+                visit(
+                    20.0, treg_suppression=Measurement(5.0, "<", (("treg_responder_ratio", "1:4"),))
+                ),  # not the reading that is used
             ),
             "beyond_limit",
         ),
@@ -224,6 +226,45 @@ def test_an_estimate_that_the_score_leaves_no_room_for_is_not_given() -> None:
     assert reason.code == "score_near_its_end"
     assert reason.fields == ("alsfrs_r_total",)
     assert "ALSFRS-R total" in reason.words
+
+
+UNKNOWN_RATIO = Measurement(60.0, None, (("treg_responder_ratio", "unknown"),))
+OF_UNKNOWN = replace(MATRIX, qualified=(("treg_suppression", UNKNOWN_RATIO.qualifiers),))
+OF_SHARES = replace(
+    MATRIX, columns=tuple(c.replace("nlr", "treg_pct_cd4") for c in COLUMNS), qualified=QUALIFIED
+)  # the share in the place of the ratio: no rule asks how large it is
+
+
+def test_what_is_not_comparable_is_named_with_what_the_model_knows_and_what_to_do() -> None:
+    share = Measurement(2.0, None, (("treg_denominator", "lymphocytes"), ("treg_gate", "unknown")))
+    made = case(record(visit(20.0, treg_pct_cd4=share)), OF_SHARES)
+    [said] = [caution for caution in cautions(made) if caution.code == "not_comparable"]
+    assert said.features == ("treg_pct_cd4",)
+    assert said.words == (
+        "Treg share, denominator lymphocytes, gate unknown, was not used: this model knows denominator CD4+ T "
+        "cells, gate CD25+CD127low only, and values that were measured otherwise are never converted. Send a value "
+        "that was measured so, or train on values like yours."
+    )
+    assert np.isnan(made.row[list(OF_SHARES.columns).index("treg_pct_cd4")])
+
+
+def test_a_comparable_share_is_used_without_a_word() -> None:
+    made = case(record(visit(20.0, treg_pct_cd4=Measurement(5.0, None, SHARED))), OF_SHARES)
+    assert made.row[list(OF_SHARES.columns).index("treg_pct_cd4")] == 5.0
+    assert {caution.code for caution in cautions(made)} & {"not_comparable", "measured_unknown_way"} == set()
+
+
+def test_an_unknown_way_is_used_and_cautioned_only_where_training_did_not_know_either() -> None:
+    made = record(visit(20.0, treg_suppression=UNKNOWN_RATIO))
+    column = MATRIX.columns.index("treg_suppression_pct")
+    known, unknown = case(made), case(made, OF_UNKNOWN)
+    assert [c.code for c in cautions(known) if c.features == ("treg_suppression_pct",)] == [
+        "missing_input",
+        "not_comparable",
+    ]
+    assert [c.code for c in cautions(unknown)] == ["measured_unknown_way"]
+    assert (np.isnan(known.row[column]), unknown.row[column]) == (True, 60.0)
+    assert "Treg:responder ratio" in cautions(unknown)[0].words
 
 
 def test_a_computed_value_can_be_stale_too() -> None:
@@ -369,8 +410,12 @@ def test_every_rule_has_been_triggered_above() -> None:
             )
         ),
         *found(replace(USUAL, onset_margin_months=0.5, age_margin_years=0.5)),
+        *(
+            caution.code
+            for caution in cautions(case(record(visit(20.0, treg_suppression=UNKNOWN_RATIO)), OF_UNKNOWN))
+        ),
     }
-    assert len(CAUTIONS) == 13
+    assert len(CAUTIONS) == 14
     assert triggered == {
         "missing_input",
         "never_missing_in_training",
@@ -380,6 +425,7 @@ def test_every_rule_has_been_triggered_above() -> None:
         "outside_training_range",
         "beyond_limit",
         "not_comparable",
+        "measured_unknown_way",
         "not_an_input",
         "diagnosis_after_visit",
         "earlier_not_used",
@@ -401,7 +447,7 @@ def test_reasons_hold_no_number() -> None:
 
 def test_the_older_scale_is_answered_by_a_model_of_the_older_scale() -> None:
     columns = ("alsfrs_total", *(c for c in COLUMNS if c != "alsfrs_r_total"))
-    older = DesignMatrix(columns, "alsfrs_total")
+    older = DesignMatrix(columns, "alsfrs_total", QUALIFIED)
     made = record(bare(20.0, alsfrs_total=30))
     assert not {"no_functional_score"} & {reason.code for reason in abstentions(case(made, older))}
     assert "no_functional_score" in {reason.code for reason in abstentions(case(USUAL, older))}

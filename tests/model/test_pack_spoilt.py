@@ -112,7 +112,10 @@ def test_larger_than_any_pack(folder: Path, name: str, most: int) -> None:
         (b'{"format": 3, "files": {"model.json": 5}}', "manifest.json: "),
         (b'{"format": 3, "files": {"model.json": {"size": NaN, "sha256": ""}}}', "NaN is not a number in JSON"),
         (b'{"format": 3, "files": {"model.json": {"size": 1e999, "sha256": ""}}}', "manifest.json: "),
-        (b'{"format": 1, "files": {}}', "manifest.json: format 1 is not the format 3"),
+        (
+            b'{"format": 2, "files": {}}',
+            "manifest.json: format 2 is not the format 3 that this version reads; ",
+        ),
         (b'{"format": "3", "files": {}}', "manifest.json: format '3' is not the format 3"),
         (b"[" * 100_000, "manifest.json: "),
     ],

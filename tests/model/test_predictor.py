@@ -17,6 +17,7 @@ from features.record import Measurement, PatientRecord, Visit
 from features.vocabulary import vocabulary
 from model.answer import Abstention, Answer, Prediction, outcome, render
 from model.predictor import BANDS, COVERAGE, QUANTILES, Predictor
+from tests.measured import MEASURED_AS, measurement
 
 if TYPE_CHECKING:
     from tests.conftest import Trained
@@ -66,9 +67,9 @@ def test_a_contribution_shows_the_value_that_the_record_has(
     assert isinstance(answer, Prediction)
     shown = {item.feature: item.value for item in answer.contributions}
     words = vocabulary().quantities
-    for name, measurement in record.index_visit.measurements.items():
+    for name, item in record.index_visit.measurements.items():
         if words[name].column in shown:
-            assert shown[words[name].column] == measurement.value
+            assert shown[words[name].column] == item.value
     assert any(value is None for value in shown.values())
 
 
@@ -127,7 +128,7 @@ def test_markers_move_the_estimate_one_way(
 ) -> None:
     """Over the whole plausible range, for patients at their first visit."""
     quantity = vocabulary().quantities[name]
-    qualifier = quantity.qualifier.comparable if quantity.qualifier is not None else None
+    qualifier = MEASURED_AS.get(name, ())
     first = [record for record in records if len(record.visits) == 1]
     moved = 0
     for record in first[:: max(1, len(first) // 25)]:
@@ -162,9 +163,7 @@ def nonsense() -> PatientRecord:
     """Every quantity that stands for itself at the upper end of what is plausible."""
     computed = {identity.name for identity in COMPLETED} - {"alsfrs_r_total"}
     made = {
-        name: Measurement(
-            quantity.plausible[1], None, quantity.qualifier.comparable if quantity.qualifier is not None else None
-        )
+        name: measurement(name, quantity.plausible[1])
         for name, quantity in vocabulary().quantities.items()
         if quantity.level == "visit" and name not in computed
     }

@@ -15,6 +15,7 @@ from model.answer import Prediction
 from model.predictor import Predictor
 from model.whatif import curve
 from tests.conftest import Trained
+from tests.measured import measurement
 
 QUANTITIES = vocabulary().quantities
 
@@ -45,8 +46,7 @@ def test_the_estimate_never_goes_against_biology(predictor: Predictor, records: 
     for name in ("nfl", "crp", "treg_suppression", "alsfrs_r_total"):
         quantity = QUANTITIES[name]
         low, high = quantity.reference or quantity.plausible
-        ratio = None if quantity.qualifier is None else quantity.qualifier.comparable
-        values = [Measurement(float(round(low + (high - low) * at / 20)), None, ratio) for at in range(21)]
+        values = [measurement(name, float(round(low + (high - low) * at / 20))) for at in range(21)]
         for record in records:
             found = curve(predictor, record, quantity, values)
             rates = [

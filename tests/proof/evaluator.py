@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from tests.proof.joint_normal import JointNormal
 from tests.proof.patient_facts import QUANTITIES, Facts, facts_of
 from tests.proof.tree_walk import Trees
-from tests.proof.unused_facts import unused
+from tests.proof.unused_facts import parts_of, unused
 
 Floats = NDArray[np.float64]
 LEVELS = (
@@ -76,7 +76,7 @@ class Evaluator:
 
     def answers(self, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """What must be answered to each record: the rendered answer without its words, pack and statement."""
-        facts = [facts_of(record, self.model["scale"]) for record in records]
+        facts = [facts_of(record, self.model["scale"], self.model["measured_as"]) for record in records]
         rows = np.array([[each.columns.get(column, math.nan) for column in self.columns] for each in facts])
         which = np.zeros(len(rows), np.int64)
         if len(self.situations) > 1:
@@ -239,9 +239,7 @@ class Evaluator:
         for name in sent:
             if facts.last[name].comparator is not None:
                 found.append(("beyond_limit", (QUANTITIES[name]["column"],)))
-        for name in QUANTITIES:
-            if name in facts.other_footing and QUANTITIES[name]["column"] in self.columns:
-                found.append(("not_comparable", (QUANTITIES[name]["column"],)))
+        found += self._other_ways(facts, {*self.inputs, *parts_of(self.inputs)})
         return found + unused(facts, self.inputs, self.columns)
 
     def _approximate(self, facts: Facts) -> list[tuple[str, tuple[str, ...]]]:
@@ -253,6 +251,17 @@ class Evaluator:
         if facts.age_margin > 0.0 and "age_years" in self.columns:
             found.append(("approximate_age", ("age_years",)))
         return found
+
+    def _other_ways(self, facts: Facts, taken: set[str]) -> list[tuple[str, tuple[str, ...]]]:
+        known = self.model["measured_as"]
+        unknown = {name for name, said in known.items() if "unknown" in said.values()}
+        codes = {"not_comparable": facts.other_footing, "measured_unknown_way": facts.usable & unknown}
+        return [
+            (code, (QUANTITIES[name]["column"],))
+            for code, names in codes.items()
+            for name in QUANTITIES
+            if name in names & taken
+        ]
 
 
 class _Situation:

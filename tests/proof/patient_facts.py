@@ -51,19 +51,20 @@ FOLLOWS: dict[str, tuple[tuple[str, ...], Callable[[Values], float]]] = {
 def read_words() -> dict[str, Any]:
     """The vocabulary as it stands in its file, quantities and categories by name."""
     table = tomllib.loads(VOCABULARY.read_text("utf-8"))
-    return {kind: {row["name"]: row for row in table[kind]} for kind in ("quantity", "category")}
+    found = {kind: {row["name"]: row for row in table[kind]} for kind in ("quantity", "category")}
+    return {**found, "qualifiers": table["qualifiers"]}
 
 
 WORDS = read_words()
 QUANTITIES: dict[str, dict[str, Any]] = WORDS["quantity"]
 CATEGORIES: dict[str, dict[str, Any]] = WORDS["category"]
+QUALIFIERS: dict[str, dict[str, Any]] = WORDS["qualifiers"]
 
 
 @dataclass(frozen=True)
 class Reading:
     value: float  # in the canonical unit
     comparator: str | None
-    ratio: str | None  # Treg : responder
 
 
 @dataclass
@@ -75,7 +76,7 @@ class Facts:
     last: dict[str, Reading] = field(default_factory=dict)  # quantity -> last reading, sent or computed
     sent: set[str] = field(default_factory=set)  # quantities that stand in the record
     usable: set[str] = field(default_factory=set)  # of these, those with a reading on the footing of their column
-    other_footing: set[str] = field(default_factory=set)  # with a reading at another ratio
+    other_footing: set[str] = field(default_factory=set)  # with a reading that was measured otherwise
     readings: dict[str, list[tuple[float, float, str | None]]] = field(default_factory=dict)  # month, value, limit
     share_of_readings: dict[str, float] = field(default_factory=dict)  # quantity -> what they weigh in its change
     computed: set[str] = field(default_factory=set)  # quantities that followed from others at any visit
@@ -106,14 +107,14 @@ def canonical(name: str, sent: Mapping[str, Any]) -> float:
     return float(Fraction(repr(float(sent["value"]))) * units_of(name)[sent["unit"]])
 
 
-def facts_of(record: Mapping[str, Any], scale: str) -> Facts:
-    """All features of a valid record, and what cautions ask about."""
+def facts_of(record: Mapping[str, Any], scale: str, measured_as: Mapping[str, Mapping[str, str]]) -> Facts:
+    """All features of a valid record, and what cautions ask about; ``measured_as``: how values of training were."""
     facts = Facts(reference=record.get("reference"))
     visits = [(_month(record, visit), visit) for visit in record["visits"]]
     index = visits[-1][0]
     series: dict[str, list[tuple[float, Reading]]] = {}
     for month, visit in visits:
-        for name, reading in _known(visit, facts).items():
+        for name, reading in _known(visit, facts, measured_as).items():
             series.setdefault(name, []).append((month, reading))
     for name, points in series.items():
         _of_quantity(name, points, index, facts)
@@ -152,27 +153,36 @@ def _onset(record: Mapping[str, Any]) -> tuple[int, int]:
     return first, min(last, _day(record["visits"][0]["date"]))
 
 
-def _known(visit: Mapping[str, Any], facts: Facts) -> dict[str, Reading]:
+def _known(
+    visit: Mapping[str, Any], facts: Facts, measured_as: Mapping[str, Mapping[str, str]]
+) -> dict[str, Reading]:
     """The readings of a visit on the footing of their columns, and what follows from them."""
     known: dict[str, Reading] = {}
     for name, sent in visit["measurements"].items():
         facts.sent.add(name)
-        qualifier = QUANTITIES[name].get("qualifier")
-        ratio = None if qualifier is None else sent[qualifier["name"]]
-        if qualifier is not None and ratio != qualifier["comparable"]:
+        said = {key: sent[key] for key in QUANTITIES[name].get("qualifiers", ())}
+        if said and said != measured_as.get(name):
             facts.other_footing.add(name)
             continue
         facts.usable.add(name)
-        known[name] = Reading(canonical(name, sent), sent.get("comparator"), ratio)
+        known[name] = Reading(canonical(name, sent), sent.get("comparator"))
     for name, (parts, compute) in FOLLOWS.items():
         if name in known or any(part not in known or known[part].comparator for part in parts):
+            continue
+        if name == "treg_count" and not _count_follows(measured_as):
             continue
         value = compute({part: known[part].value for part in parts})
         low, high = QUANTITIES[name]["plausible"]
         if low <= value <= high:
-            known[name] = Reading(value, None, None)
+            known[name] = Reading(value, None)
             facts.computed.add(name)
     return known
+
+
+def _count_follows(measured_as: Mapping[str, Mapping[str, str]]) -> bool:
+    """A count of the gate that training had, from a share of CD4+ cells by that gate."""
+    share = measured_as["treg_pct_cd4"]
+    return share["treg_denominator"] == "cd4" and measured_as.get("treg_count") == {"treg_gate": share["treg_gate"]}
 
 
 def _of_quantity(name: str, points: list[tuple[float, Reading]], index: float, facts: Facts) -> None:

@@ -7,6 +7,7 @@ ranges, ends included.
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -16,10 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from tests.proof.patient_facts import CATEGORIES, FOLLOWS, QUANTITIES, canonical, units_of
+from tests.proof.patient_facts import CATEGORIES, FOLLOWS, QUALIFIERS, QUANTITIES, canonical, units_of
 
 TODAY = date(2026, 1, 1)
 OF_A_VISIT = [name for name, quantity in QUANTITIES.items() if quantity.get("level") != "patient"]
+USUAL = {"treg_denominator": "cd4", "treg_gate": "cd25_cd127low", "treg_responder_ratio": "1:1"}
 CEILINGS = (
     ("cd4_count", "lymphocytes", 1000.0),
     ("neutrophils", "leukocytes", 1.0),
@@ -125,9 +127,8 @@ def _sent(rng: random.Random, name: str, value: float | None, *, exact: bool = F
         sent = {"value": value, "unit": quantity["unit"]}
     if quantity.get("integer") and rng.random() < 0.8:
         sent["value"] = int(sent["value"])
-    if "qualifier" in quantity:
-        said = quantity["qualifier"]
-        sent[said["name"]] = said["comparable"] if rng.random() < 0.8 else rng.choice(said["values"])
+    for key in quantity.get("qualifiers", ()):
+        sent[key] = USUAL[key] if rng.random() < 0.9 else rng.choice(list(QUALIFIERS[key]["values"]))
     limited = quantity.get("level") != "patient" and not quantity.get("integer")
     if limited and not exact and rng.random() < 0.04:
         sent["comparator"] = rng.choice(["<", ">"])
@@ -137,7 +138,10 @@ def _sent(rng: random.Random, name: str, value: float | None, *, exact: bool = F
 def _drop_contradictions(measured: dict[str, Any]) -> None:
     """Leave out what would contradict the rest of the visit (features/consistency.py): the whole, not its parts."""
     values = {name: canonical(name, sent) for name, sent in measured.items() if "comparator" not in sent}
+    _drop_tregs(measured, values)
     for name, (parts, compute) in FOLLOWS.items():
+        if name == "treg_count":
+            continue
         if name in values and all(part in values for part in parts):
             value, expected = values[name], compute(values)
             points = name.startswith("alsfrs")
@@ -155,6 +159,35 @@ def _known_roughly(rng: random.Random, record: dict[str, Any], days: list[date])
     if rng.random() < 0.5:
         born = days[-1] - timedelta(days=rng.randint(6800, 39000))
         record["birth_date"] = born.isoformat()[: rng.choice([10, 7, 4])]
+
+
+def _drop_tregs(measured: dict[str, Any], values: dict[str, float]) -> None:
+    """Leave out a Treg count, then a Treg share, that cannot be with the cells of the visit."""
+    cells = {
+        "cd4": ("cd4_count", 1.0),
+        "lymphocytes": ("lymphocytes", 1000.0),
+        "leukocytes": ("leukocytes", 1000.0),
+    }
+    known = {name: values[whole] * factor for name, (whole, factor) in cells.items() if whole in values}
+    if "treg_count" in values and not _count_fits(measured, values, known):
+        del measured["treg_count"], values["treg_count"]
+    if "treg_pct_cd4" in values and "cd4" in known:
+        whole = known.get(measured["treg_pct_cd4"]["treg_denominator"])
+        if whole is not None and whole * values["treg_pct_cd4"] / 100.0 > 1.32 * known["cd4"]:
+            del measured["treg_pct_cd4"], values["treg_pct_cd4"]
+
+
+def _count_fits(measured: dict[str, Any], values: dict[str, float], known: dict[str, float]) -> bool:
+    count, share = values["treg_count"], values.get("treg_pct_cd4")
+    if count > 1.33 * known.get("cd4", math.inf):
+        return False
+    if share is None or measured["treg_count"]["treg_gate"] != measured["treg_pct_cd4"]["treg_gate"]:
+        return True
+    denominator = measured["treg_pct_cd4"]["treg_denominator"]
+    if denominator == "cd4" and count > 1.33 * known.get("lymphocytes", math.inf) * share / 100.0:
+        return False
+    whole = known.get(denominator)
+    return whole is None or 0.75 * whole * share / 100.0 <= count <= 1.33 * whole * share / 100.0
 
 
 def _time(rng: random.Random, record: dict[str, Any], months: list[float]) -> None:

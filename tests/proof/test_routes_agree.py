@@ -59,8 +59,7 @@ def as_record(row: dict[str, Any]) -> dict[str, Any]:
     for quantity in vocabulary().quantities.values():
         if quantity.level == "visit" and quantity.column in there:
             made[quantity.name] = {"value": there[quantity.column], "unit": quantity.unit}
-    if "treg_suppression" in made:
-        made["treg_suppression"]["treg_responder_ratio"] = "1:1"
+            made[quantity.name] |= {each.name: there[each.name] for each in quantity.qualifiers}
     visit = {"months_since_onset": {"value": there["months_since_onset"], "unit": "mo"}, "measurements": made}
     visit |= {"riluzole": there["riluzole"]} if "riluzole" in there else {}
     return record | {"visits": [visit]}

@@ -19,7 +19,15 @@ ROOT = Path(__file__).parents[2]
 MLFLOW = Path(sys.executable).with_name("mlflow")
 PATIENTS = 48
 PROVENANCE = "simulated: 48 patients of the reference cohort"
-COLUMNS = ("months_since_onset", "alsfrs_r_total", "age_years", "nfl_pg_ml", "crp_mg_l", "treg_count_per_ul")
+COLUMNS = (
+    "months_since_onset",
+    "alsfrs_r_total",
+    "age_years",
+    "nfl_pg_ml",
+    "crp_mg_l",
+    "treg_count_per_ul",
+    "treg_gate",
+)
 
 
 def mlflow_run(

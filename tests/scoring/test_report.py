@@ -268,6 +268,7 @@ def test_a_mapping_is_part_of_the_cohort(visits, tmp_path) -> None:
         "sex",
         "onset_site",
         "treg_count_per_ul",
+        "treg_gate",
         "crp_mg_l",
     )
     lines = [f'{column} = "{header}"' for column, header in [("patient_id", "ID"), *zip(named, named, strict=True)]]

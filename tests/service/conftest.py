@@ -24,6 +24,7 @@ from model.contents import Contents
 from model.crossfit import grouped_folds
 from model.pack import Pack, load_pack, write_pack
 from model.regressor import ProgressionRegressor
+from tests.measured import QUALIFIED
 
 ROOT = Path(__file__).parents[2]
 STATEMENT = "Trained on simulated patients <b>only</b>: not for the care of anybody."
@@ -82,7 +83,7 @@ def synthetic_table(patients: int = 300, seed: int = 7) -> tuple[pd.DataFrame, n
 
 def small_contents(seed: int = 7) -> Contents:
     table, rate = synthetic_table(seed=seed)
-    matrix = DesignMatrix(COLUMNS)
+    matrix = DesignMatrix(COLUMNS, qualified=QUALIFIED)
     monotone = dict(zip(COLUMNS, matrix.directions, strict=True))
     model = ProgressionRegressor(monotone=monotone, n_trees=60).fit(table, rate)
     rows = table.to_numpy(dtype=np.float64)

@@ -134,3 +134,26 @@ def test_all_problems_come_at_once(client: httpx.Client) -> None:
 def test_a_body_of_another_shape(client: httpx.Client, body: bytes) -> None:
     response = client.post("/v1/whatif", content=body, headers={"content-type": "application/json"})
     assert response.status_code == 422
+
+
+def test_a_treg_value_of_a_what_if_says_how_it_was_measured(client: httpx.Client, record: dict[str, Any]) -> None:
+    share = {"values": [3.0, 6.0], "unit": "%"}
+    response = asked(client, record, {"treg_pct_cd4": share})
+    assert response.status_code == 422
+    fields = {problem["field"]: problem["code"] for problem in response.json()["problems"]}
+    assert fields == {
+        f"vary.treg_pct_cd4.values[{at}].{key}": "missing_key"
+        for at in (0, 1)
+        for key in ("treg_denominator", "treg_gate")
+    }
+    response = asked(client, record, {"treg_count": {"values": [20, 90], "unit": "/ul", "treg_gate": "foxp3"}})
+    [curve] = response.json()["curves"]
+    for point in curve["points"]:
+        assert "not_comparable" in {caution["code"] for caution in point["cautions"]}
+    assert len({point["progression_rate"] for point in curve["points"]}) == 1
+
+
+def test_the_schema_of_a_what_if_names_them(client: httpx.Client) -> None:
+    document = client.get("/openapi.json").text
+    for name in ("treg_gate", "treg_denominator", "treg_responder_ratio"):
+        assert f'"{name}"' in document

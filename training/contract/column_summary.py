@@ -36,7 +36,7 @@ class ColumnSummary:
         visits_missing, patients_missing: shares without a value.
         limits: how many of the values are limits such as ``<0.3``.
         typical: where a median is expected, canonical unit, with its source.
-        values: of a category, each with its number of visits.
+        values: of a category or a qualifier, each with its number of visits.
     """
 
     column: str
@@ -65,17 +65,17 @@ def column_summaries(material: Material) -> tuple[ColumnSummary, ...]:
 def _summary(column: str, material: Material) -> ColumnSummary:
     words, rows = vocabulary(), material.table.rows
     quantity, category = words.by_column.get(column), words.categories.get(column)
-    source = material.table.mapping.sources.get(column)
+    text = category or words.qualifiers.get(column)
     held = [at for at, row in enumerate(rows) if not absent(row.get(column))]
     patients = len({material.owners[at] for at in held})
     found = material.readings.get(column)
     typical = None if quantity is None else typical_range(column)
-    known = quantity or category
+    known = quantity or text
     return ColumnSummary(
         column=column,
         label="" if known is None else known.label,
         level="" if quantity is None else quantity.level,
-        headers=(column,) if source is None else source.headers,
+        headers=_headers(column, material),
         unit=None if quantity is None else material.table.mapping.units.get(column, quantity.unit),
         canonical_unit=None if quantity is None else quantity.unit,
         visits=len(held),
@@ -85,9 +85,16 @@ def _summary(column: str, material: Material) -> ColumnSummary:
         limits=0 if found is None else int(found.limits.sum()),
         range=None if found is None else spread(found.values.tolist()),
         typical=None if typical is None else (typical.low, typical.high, typical.source),
-        values=() if category is None else tuple(Counter(str(rows[at][column]) for at in held).most_common()),
+        values=() if text is None else tuple(Counter(str(rows[at][column]) for at in held).most_common()),
         histogram=None if found is None else _histogram(found.values.tolist()),
     )
+
+
+def _headers(column: str, material: Material) -> tuple[str, ...]:
+    mapping = material.table.mapping
+    if column in mapping.constants:
+        return ()
+    return mapping.sources[column].headers if column in mapping.sources else (column,)
 
 
 def _histogram(values: list[float]) -> Histogram:

@@ -13,6 +13,7 @@ from training.contract.contract_finding import Finding, Material, Severity
 from training.examples import FEWEST_MEASURED, matrix_of
 from training.foretelling import STRONGEST, foretelling
 from training.near_match import near_columns
+from training.ways import other_ways
 
 FEWEST_CONSTANT = 10
 """Assumption: fewer equal values are a coincidence."""
@@ -79,6 +80,21 @@ def foretells_outcome(material: Material) -> Iterator[Finding]:
             "make sure that it was measured at its visit, and not computed from later ones",
             column=column,
             value=f"{correlation:.2f}",
+        )
+
+
+def measured_otherwise(material: Material) -> Iterator[Finding]:
+    """Values that were measured otherwise than most of their quantity: training leaves them out."""
+    for other in other_ways([record for _, record in material.records]):
+        words = other.quantity.words
+        yield Finding(
+            Severity.WARNING,
+            "measured_otherwise",
+            f"values, {words(other.measured)}, are left out of training: most have {words(other.usual)}, and "
+            "values that were measured in different ways are never mixed or converted",
+            "train on each in a cohort of its own, or leave them out",
+            column=other.quantity.column,
+            value=str(other.readings),
         )
 
 

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
+from features.derive import qualified
 from features.mapping import PROVENANCE
 from features.table import AGE, BIRTH, COMPARATOR, DATE, DEATH, DELAY, ONSET, PATIENT, SITE, TIME
 from features.units import plain
-from features.vocabulary import Category, Quantity, vocabulary
+from features.vocabulary import Category, Qualifier, Quantity, vocabulary
 from training.contract.typical_range import typical_range
 
 VISIT, OF_PATIENT = "visit", "patient"
@@ -84,7 +85,8 @@ def dictionary() -> tuple[Entry, ...]:
         *FIRST[2:],
         *(_of_category(category) for category in words.categories.values()),
         *(_of_quantity(quantity) for quantity in of_patient),
-        *(entry for quantity in measured for entry in _of_measurement(quantity)),
+        *(_of_quantity(quantity) for quantity in measured),
+        *(_of_qualifier(qualifier) for qualifier in words.qualifiers.values()),
         *LAST,
     )
 
@@ -127,14 +129,12 @@ def write_dictionary(path: Path) -> None:
     _write(path, "\n".join(lines) + "\n")
 
 
-def _of_measurement(quantity: Quantity) -> list[Entry]:
-    entries = [_of_quantity(quantity)]
-    if quantity.qualifier is not None:
-        how = quantity.qualifier
-        label = f"{how.name.replace('_', ' ').capitalize()} of {quantity.column}"
-        needed = f"unless it is {how.comparable} throughout"
-        entries.append(Entry(how.name, label, "", "", "", ", ".join(how.values), needed, VISIT, how.comparable))
-    return entries
+def _of_qualifier(qualifier: Qualifier) -> Entry:
+    needed = " and ".join(q.column for q in qualified() if qualifier in q.qualifiers)
+    label = f"{qualifier.label[0].upper()}{qualifier.label[1:]} of {needed}"
+    values, required = ", ".join(qualifier.values), f"where {needed} have a value" if " and " in needed else ""
+    required = required or f"where {needed} has a value"
+    return Entry(qualifier.name, label, "", "", "", values, required, VISIT, next(iter(qualifier.values)))
 
 
 def _of_quantity(quantity: Quantity) -> Entry:
@@ -165,6 +165,8 @@ def _example(quantity: Quantity) -> str:
     """A value from the middle of the typical range, else of the plausible one (on a logarithmic scale)."""
     typical = typical_range(quantity.column)
     low, high = quantity.plausible if typical is None else (typical.low, typical.high)
+    if quantity.references:
+        low, high = quantity.references[0][1]  # of one way to measure it, the one of the examples
     middle = math.sqrt(low * high) if typical is None and low > 0.0 else (low + high) / 2.0
     return plain(round(middle)) if quantity.integer else f"{middle:.3g}"
 

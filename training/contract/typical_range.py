@@ -16,6 +16,7 @@ MIDDLE = (0.05, 0.95)
 _GRID = 99  # quantiles of a marginal
 
 REFERENCE = "the usual adult range of the vocabulary"
+OF_WAYS = "the usual adult ranges of the vocabulary, from the lowest to the highest of the ways to measure it"
 COHORT = "the middle 90 % of the reference cohort (constants with their sources in reference_cohort.toml)"
 OF_PARTS = "the middle 90 % that the reference cohort's {} give"
 OWN = {
@@ -46,8 +47,8 @@ def typical_range(column: str) -> TypicalRange | None:
     if column in OWN:
         return TypicalRange(*OWN[column])
     quantity = vocabulary().by_column[column]
-    if quantity.reference is not None and quantity.reference[0] > quantity.plausible[0]:
-        return TypicalRange(*quantity.reference, REFERENCE)
+    if quantity.usual is not None and quantity.usual[0] > quantity.plausible[0]:
+        return TypicalRange(*quantity.usual, OF_WAYS if quantity.references else REFERENCE)
     if column == "weight_kg":
         squared = (_quantiles("height_cm") / 100.0) ** 2
         return _middle(np.outer(_quantiles("bmi_kg_m2"), squared), OF_PARTS.format("height and body mass index"))

@@ -17,6 +17,8 @@ from training.reference.reference_constants import Constants, Variable
 from training.reference.reference_people import People, limit, values_at
 
 TOTAL = "alsfrs_r_total"
+MEASURED_AS = {"treg_denominator": "cd4", "treg_gate": "cd25_cd127low", "treg_responder_ratio": "1:1"}
+"""How Tregs of simulated patients are measured, on every row; an assumption, for the papers gate in many ways."""
 Columns = dict[str, Floats | Texts]
 
 
@@ -47,6 +49,7 @@ def visit_table(
     index, parts = "bmi_kg_m2", ("weight_kg", "height_cm")
     whole = np.all([np.isfinite(np.asarray(columns[part], dtype=np.float64)) for part in parts], axis=0)
     columns[index] = np.where(whole, columns[index], np.nan)
+    columns |= {name: np.full(setting.rows, value, dtype=object) for name, value in MEASURED_AS.items()}
     death = np.round(people.disease.months_before + end.death, 2)
     columns[DEATH] = np.where(end.death_known, death, np.nan)[visits.patient]
     series = {name: pd.Series(values, dtype=values.dtype) for name, values in columns.items()}  # text keeps None

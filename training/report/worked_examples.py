@@ -110,8 +110,8 @@ def _visit(matrix: DesignMatrix, values: Values) -> Visit:
     measured: dict[str, Measurement] = {}
     for quantity in vocabulary().quantities.values():
         if quantity.level == "visit" and quantity.column in values and quantity.column not in details:
-            qualifier = None if quantity.qualifier is None else quantity.qualifier.comparable
-            found = Measurement(_readable(quantity, values[quantity.column]), None, qualifier)
+            qualifiers = matrix.measured_as.get(quantity.name, ())
+            found = Measurement(_readable(quantity, values[quantity.column]), None, qualifiers)
             if not contradictions("", {**measured, quantity.name: found}):
                 measured[quantity.name] = found
     month = max(round(values.get("months_since_onset", USUAL_MONTHS)), 2 * MONTHS_BETWEEN)

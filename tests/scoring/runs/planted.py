@@ -16,7 +16,7 @@ class Fault:
 
 
 DATED = {"months_since_onset": "", "onset_date": "2020-01-01"}
-TREGS = {"cd4_count_per_ul": "800", "treg_pct_cd4": "5"}
+TREGS = {"cd4_count_per_ul": "800", "treg_pct_cd4": "5", "treg_denominator": "cd4", "treg_gate": "foxp3"}
 FAULTS = (
     Fault("wrong_type", "crp_mg_l", {"crp_mg_l": "trace"}),
     Fault("wrong_type", "crp_mg_l", {"crp_mg_l": "8,2"}),
@@ -35,6 +35,9 @@ FAULTS = (
     Fault("unknown_value", "sex", {"sex": "mann"}),
     Fault("unknown_value", "riluzole", {"riluzole": "perhaps"}),
     Fault("unknown_value", "crp_mg_l_comparator", {"crp_mg_l": "3", "crp_mg_l_comparator": "="}),
+    Fault("missing_key", "treg_gate", {**TREGS, "treg_gate": ""}),
+    Fault("missing_key", "treg_denominator", {**TREGS, "treg_denominator": ""}),
+    Fault("unknown_value", "treg_gate", {**TREGS, "treg_gate": "CD25hi"}),
     Fault("contradiction", "treg_count_per_ul", {**TREGS, "treg_count_per_ul": "400"}),
     Fault("ragged_row", "", fields=1),
     Fault("ragged_row", "", fields=-1),

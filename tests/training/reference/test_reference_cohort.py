@@ -244,7 +244,8 @@ def test_equal_arguments_give_an_identical_table():
 
 def test_the_truth_is_not_in_the_table():
     visits, truth = simulate_with_truth(patients=200, seed=3)
-    allowed = {"patient_id", "site", "death_month"} | set(vocabulary().by_column) | set(vocabulary().categories)
+    words = vocabulary()
+    allowed = {"patient_id", "site", "death_month", *words.by_column, *words.categories, *words.qualifiers}
     assert {column.removesuffix("_comparator") for column in visits} <= allowed
     rates = truth.set_index("patient_id")["true_rate"].loc[visits["patient_id"]].to_numpy()
     numbers = visits.select_dtypes("number")
