@@ -45,7 +45,7 @@ def test_many_at_a_time_is_one_by_one(predictor: Predictor, table: pa.Table) -> 
     expected = single_answers(predictor, table.to_pylist(), TODAY)
     assert said(scored, expected) == expected
     codes = [set(code.split()) for code in scored.answers["reasons"].to_pylist()]
-    assert sum("not_comparable" in code for code in codes) > 100
+    assert sum("not_comparable" in code for code in codes) > 80
 
 
 def test_another_way_is_not_out_of_the_ordinary(predictor: Predictor, table: pa.Table) -> None:
