@@ -275,7 +275,7 @@ def test_an_abstention_is_an_answer(trained: Trained, tmp_path: Path) -> None:
     path.write_text(json.dumps({"visits": [visit]}), "utf-8")
     result = run("predict", path, "--pack", trained.pack_folder)
     assert result.exit_code == 0
-    assert "There is no ALSFRS-R total in the record" in result.stdout
+    assert "There is no ALSFRS-R total (alsfrs_r_total) in the record" in result.stdout
 
 
 def test_a_bad_record_with_every_problem(trained: Trained, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from features.change import NOISE_SD
+from features.matrix import DesignMatrix
 from features.vocabulary import vocabulary
 from model.boosting import BoosterSettings
 from model.predictor import COVERAGE, SCALE_NAMES
@@ -86,13 +87,19 @@ def card_of(
                 "group": vocabulary().groups[feature.group],
                 "direction": feature.direction,
                 "importance": round(share, 6),
+                **_measured_as(examples.matrix, feature.quantity),
             }
             for feature, share in zip(examples.matrix.features, importance, strict=True)
         ],
-        "measured_as": {name: dict(said) for name, said in examples.matrix.qualified},
         "seed": seed,
         CARD_KEY: asdict(settings),
     }
+
+
+def _measured_as(matrix: DesignMatrix, quantity: str | None) -> dict[str, str]:
+    """How the values of a column were measured, where they mean nothing without that: a part of what it means."""
+    said = matrix.measured_as.get(quantity or "")
+    return {} if said is None else {"measured_as": ", ".join(f"{name} {value}" for name, value in said)}
 
 
 def _counts(cohort: Cohort) -> dict[str, object]:

@@ -143,7 +143,7 @@ def test_in_a_browser_what_is_wrong_and_what_is_not_answered_can_be_read(
         assert "visits is required; send it" in opened.run(read)
         opened.run(ask.format(json.dumps(no_score)))
         opened.wait_for(f"{read}.startsWith('No prediction')")
-        assert "There is no ALSFRS-R total in the record" in opened.run(read)
+        assert "There is no ALSFRS-R total (alsfrs_r_total) in the record" in opened.run(read)
 
 
 @pytest.mark.slow

@@ -13,12 +13,13 @@ from matplotlib.figure import Figure
 
 from features.feature import catalogue
 from features.matrix import DesignMatrix
+from tests.measured import QUALIFIED
 from training.evaluation import MODEL, Evaluation
 from training.metrics import Forecasts
 from training.plots import MOST_BARS, plots
 
 COLUMNS = tuple(catalogue())
-MATRIX = DesignMatrix(COLUMNS)
+MATRIX = DesignMatrix(COLUMNS, qualified=QUALIFIED)
 TITLE = "A $cohort_{$ (SIMULATED)"  # not the mark-up of a formula
 
 

@@ -181,13 +181,24 @@ def test_each_key_of_the_card_is_needed(good: Evidence, path: str) -> None:
         ("card.features.alsfrs_r_total.label", "Something else"),
         ("card.features.alsfrs_r_total.direction", 1),
         ("card.something_new", "x"),
-        ("manifest.format", 3),
+        ("manifest.format", 4),
         ("manifest.name", "other"),
     ],
 )
 def test_what_a_retraining_may_not_change(good: Evidence, path: str, value: object) -> None:
     found = refused_changes(good.before, {**good.before, path: value})
     assert [change.path for change in found] == [path]
+
+
+def test_a_gate_may_come_with_its_column_and_not_change() -> None:
+    def of(*features: dict[str, str]) -> Mapping[str, object]:
+        return identity({}, {"features": list(features)})
+
+    column, low = "treg_count_per_ul", {"measured_as": "treg_gate cd25_cd127low"}
+    tregs = {"column": column, "unit": "/uL", **low}
+    assert refused_changes(of({"column": "nlr"}), of({"column": "nlr"}, tregs)) == ()
+    [change] = refused_changes(of(tregs), of({**tregs, "measured_as": "treg_gate foxp3"}))
+    assert change.path == f"card.features.{column}.measured_as"
 
 
 def test_what_it_may(good: Evidence) -> None:
