@@ -11,10 +11,11 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from features.strict_csv import UTF_16_MARKS
 from scoring.fault import InputFault
 from scoring.rows.lines import LONGEST_LINE
 from scoring.sources.piece import Piece
-from scoring.sources.text_file import UTF_16_MARKS, TextFile, opened
+from scoring.sources.text_file import TextFile, opened
 
 MOST_LINES, MOST_BYTES = 4096, 8 * 2**20  # in a piece
 
