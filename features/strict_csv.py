@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from features.csv_marks import are_rows, bare_returns, plainly_quoted
 
 LONGEST_ROW_BYTES = 4 * 2**20
+NOT_CLOSED = "a quotation mark is not closed"
 LONGEST_HEADER = 80  # characters of it that a message has
 UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # what a file that is no UTF-8 may begin with
 AS_UTF8 = 'save it as UTF-8 (in a spreadsheet: "CSV UTF-8")'
@@ -101,9 +102,7 @@ class StrictCsv:
                 self._row(data, end)
         except _Open as text:
             named = self._named(text.field)
-            raise CsvFault(
-                self._line(data, text.begins), f"{named}: a quotation mark is not closed; close or remove it"
-            ) from None
+            raise CsvFault(self._line(data, text.begins), f"{named}: {NOT_CLOSED}; close or remove it") from None
 
     def _checked(self, data: bytes) -> int:
         """How many of these bytes are whole rows that are as they should be."""

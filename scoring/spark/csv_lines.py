@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
-from features.strict_csv import AS_UTF8, UTF_16_MARKS, faulty_line
+from features.strict_csv import AS_UTF8, NOT_CLOSED, UTF_16_MARKS, faulty_line
 from scoring.columns import CODES, PATIENT, PROBLEMS, ROW
 from scoring.sources.csv_file import NOTHING
 from scoring.sources.csv_header import OTHER_SEPARATORS
@@ -100,7 +100,7 @@ def _table(rows: NDArray[Any], lines: list[bytes], layout: CsvLayout) -> pa.Reco
     fault = faulty_line(lines, layout.headers)
     if fault is not None:
         at, what = fault
-        raise Stopped(f"row {rows[at]}{what}{ON_SPARK}")
+        raise Stopped(f"row {rows[at]}{what}{ON_SPARK if NOT_CLOSED in what else ''}")
     data = b"\n".join(lines) + b"\n"
     if b"\r" in data.replace(b"\r\n", b""):
         raise Stopped(f"{_lines(rows)} hold a carriage return inside a line; end lines with a line feed")

@@ -319,7 +319,7 @@ def test_a_result_that_came_meanwhile_is_kept(session: SparkSession, tmp_path: P
     [
         ("in.parquet", lambda data: data[: len(data) // 2], r"Spark: .*in\.parquet"),
         ("in.parquet", lambda data: data[:4] + b"\xff" * 2000 + data[2004:], r"in\.parquet|Spark ended"),
-        ("in.csv", lambda data: data.replace(b"\n", b'\n"', 40), "not closed on its line"),
+        ("in.csv", lambda data: data.replace(b"\n", b'\n"', 40), "a quotation mark is not closed"),
         ("in.csv", lambda data: data.replace(b",", b";"), "separated by semicolons"),
         ("in.csv", lambda data: data.decode().encode("utf-16"), "UTF-16"),
         ("in.csv", lambda data: data.replace(b"months_since_onset", b"month"), "no column months_since_onset"),
