@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from features.derive import SCALE_MAXIMUM, Scale
 from features.mapping import PROVENANCE, ColumnMapping, apply_mapping, read_mapping
-from features.table import PATIENT, SITE, TIME, Row, absent, known_columns
+from features.near_match import near_columns
+from features.table import PATIENT, SITE, TIME, Row, absent
 from training.csv_file import read_layout
-from training.near_match import near_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,8 +120,7 @@ def _read(path: Path, mapping: ColumnMapping) -> tuple[pd.DataFrame, tuple[int, 
 
 
 def _used(mapping: ColumnMapping) -> set[str]:
-    named = {header for source in mapping.sources.values() for header in source.headers}
-    return {*(named or known_columns()), PROVENANCE}
+    return {*mapping.used, PROVENANCE}
 
 
 def _require(table: pd.DataFrame, path: Path, unused: Sequence[object]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from features.mapping import ColumnMapping
-from features.table import DATE, PATIENT, TIME, known_columns
+from features.table import DATE, PATIENT, TIME
 from scoring.fault import InputFault
 
 
@@ -29,15 +29,15 @@ def wanted(path: Path | str, headers: Sequence[str], mapping: ColumnMapping) -> 
     >>> wanted(Path("c.csv"), ["months_since_onset", "ward", "nlr"], ColumnMapping())
     Wanted(headers=('months_since_onset', 'nlr'), patient_header=None)
     """
-    named = {header for source in mapping.sources.values() for header in source.headers}
-    used = named or set(known_columns())
+    used = mapping.used
+    named = used if mapping.sources else set()
     problems = []
     missing = sorted(named - set(headers))
     if missing:
         problems.append(f"the mapping names {', '.join(missing)}, but the file has {', '.join(headers)}")
     twice = [header for header, count in Counter(headers).items() if count > 1 and header in used]
     problems += [f"the header {header} stands there more than once; keep one column" for header in twice]
-    columns = set(mapping.sources) if mapping.sources else set(headers)
+    columns = set(mapping.sources) or set(headers) & used
     if not columns & {TIME, DATE}:
         problems.append(f"no column {TIME} or {DATE}; name columns as the vocabulary does, or give a mapping")
     source = mapping.sources.get(PATIENT)
@@ -45,5 +45,11 @@ def wanted(path: Path | str, headers: Sequence[str], mapping: ColumnMapping) -> 
         problems.append(f"the mapping makes {PATIENT} of several columns; name one header")
     if problems:
         raise InputFault(f"{path}: " + "; ".join(problems))
-    patient = source.headers[0] if source is not None else PATIENT if not named and PATIENT in headers else None
+    patient = (
+        source.headers[0]
+        if source is not None
+        else PATIENT
+        if not named and PATIENT in used.intersection(headers)
+        else None
+    )
     return Wanted(tuple(header for header in headers if header in used), patient)

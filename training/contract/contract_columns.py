@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from features.derive import SCALE_MAXIMUM
+from features.near_match import near_columns
 from features.table import COMPARATOR, absent
 from features.vocabulary import vocabulary
 from training.contract.contract_finding import Finding, Material, Severity
 from training.examples import FEWEST_MEASURED, matrix_of
 from training.foretelling import STRONGEST, foretelling
-from training.near_match import near_columns
 
 FEWEST_CONSTANT = 10
 """Assumption: fewer equal values are a coincidence."""
