@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 
+from features.headers import Headers
 from features.mapping import ColumnMapping
 from scoring.fault import InputFault
 from scoring.sources.csv_faults import CheckedFile, text_fault
@@ -41,6 +42,11 @@ class CsvFile(TextFile):
     def patient_header(self) -> str | None:
         """The header of the patients' identifiers, if there is one."""
         return self.wanted.patient_header
+
+    @property
+    def every_header(self) -> Headers:
+        """What becomes of the headers."""
+        return self.wanted.every
 
     def pieces(self, only: str | None = None) -> Iterator[Piece]:
         """The rows of the used columns, or of one. Blank lines are no rows.

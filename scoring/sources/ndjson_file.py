@@ -29,6 +29,11 @@ class NdjsonFile(TextFile):
         """Each line is a patient."""
         return
 
+    @property
+    def every_header(self) -> None:
+        """A record names what it holds, and what it may not hold is a problem of it."""
+        return
+
     def pieces(self, only: str | None = None) -> Iterator[Piece]:
         """The lines that are not blank. Of one that is too long only so much that it is seen to be."""
         del only

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from features.headers import Headers, headers_of
 from features.mapping import ColumnMapping
 from features.table import DATE, PATIENT, TIME
 from scoring.fault import InputFault
@@ -14,10 +15,15 @@ from scoring.fault import InputFault
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Headers that are read, in the order of the file, and the one of the patients' identifiers."""
+    """Which headers are read, and the one of the patients' identifiers."""
 
-    headers: tuple[str, ...]
+    every: Headers
     patient_header: str | None
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """Those that are read, in the order of the file."""
+        return self.every.read
 
 
 def wanted(path: Path | str, headers: Sequence[str], mapping: ColumnMapping) -> Wanted:
@@ -26,8 +32,8 @@ def wanted(path: Path | str, headers: Sequence[str], mapping: ColumnMapping) -> 
     Raises:
         InputFault: a header that the mapping names is missing, a used one stands twice, or no visit can be dated.
 
-    >>> wanted(Path("c.csv"), ["months_since_onset", "ward", "nlr"], ColumnMapping())
-    Wanted(headers=('months_since_onset', 'nlr'), patient_header=None)
+    >>> wanted(Path("c.csv"), ["months_since_onset", "ward", "nlr"], ColumnMapping()).headers
+    ('months_since_onset', 'nlr')
     """
     used = mapping.used
     named = used if mapping.sources else set()
@@ -52,4 +58,7 @@ def wanted(path: Path | str, headers: Sequence[str], mapping: ColumnMapping) -> 
         if not named and PATIENT in used.intersection(headers)
         else None
     )
-    return Wanted(tuple(header for header in headers if header in used), patient)
+    read = [header for header in headers if header in used]
+    not_read = [header for header in headers if header not in used]
+    given = tuple(mapping.sources) or read
+    return Wanted(headers_of(read, not_read, given, mapping.ignored), patient)
