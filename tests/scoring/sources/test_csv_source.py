@@ -203,3 +203,16 @@ def test_a_ragged_row_over_several_lines_tells_of_the_mark(tmp_path: Path) -> No
     path = written(tmp_path, HEADER + 'a,10,"40\nok"\n' + ROWS)
     [ragged] = [each for piece in open_csv(path, ColumnMapping()).pieces() for each in piece.ragged]
     assert "goes over 2 lines; look for a quotation mark" in str(ragged.problem)
+
+
+def test_a_header_again_in_the_middle_is_a_row_of_its_own_which_is_rejected_later(tmp_path: Path) -> None:
+    rows, ragged = read(written(tmp_path, HEADER + ROWS + HEADER + "Total,,117,\nTotal,117\n"))
+    assert rows[4] == ("patient_id", "months_since_onset", "alsfrs_r_total", "crp_mg_l")
+    assert rows[5] == ("Total", None, "117", None)
+    assert ragged == {6: 2}
+
+
+def test_headers_without_a_name_are_not_read(tmp_path: Path) -> None:
+    source = open_csv(written(tmp_path, "," + HEADER.strip() + ",\n0,a,10,40,2.5,\n"), ColumnMapping())
+    assert source.every_header.not_read == ("", "")
+    assert source.every_header.near == {}
