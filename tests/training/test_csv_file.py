@@ -117,4 +117,4 @@ def test_lines_that_end_with_carriage_returns_alone(tmp_path: Path) -> None:
 
 def test_a_header_again_in_the_middle_and_a_footer_are_patients_that_are_left_out(tmp_path: Path) -> None:
     report = read_cohort(written(tmp_path, HEADER + ROWS + HEADER + "Total,,117,\n")).report
-    assert (report.patients, report.patients_excluded, report.examples) == (3, 2, 1)
+    assert (report.patients, report.patients_excluded, report.examples) == (3, 2, 2)
