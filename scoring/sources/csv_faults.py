@@ -47,7 +47,7 @@ class CheckedFile(io.RawIOBase):
             InputFault: as `StrictCsv` has it.
         """
         line = self._file.readline(-1 if size is None else size)
-        self._checked(lambda: self._check.feed(line))
+        self._checked(lambda: self._check.feed(line) if line else self._check.finish())
         return line
 
     def finish(self) -> None:

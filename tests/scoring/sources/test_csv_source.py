@@ -116,6 +116,7 @@ def test_every_row_has_its_number(tmp_path_factory: pytest.TempPathFactory, line
             HEADER + 'secret,10,40,"2.5\n' + ROWS[:-1],
             "line 2, field 4 (crp_mg_l): a quotation mark is not closed",
         ),
+        ('patient_id,"months_since_onset\n' + ROWS, "line 1, field 2: a quotation mark is not closed"),
         (HEADER + 'secret,10,40,"' + ROWS * 400_000, "a row is longer than 4 MiB; look for a quotation mark"),
     ],
 )
