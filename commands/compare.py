@@ -115,7 +115,7 @@ def _compared(
     from training.registry import version_of
     from training.tracking import open_store
 
-    cohort = read_cohort(cohort_file, mapping, index_visits=index_visits)
+    cohort = read_cohort(cohort_file, mapping, index_visits=index_visits, progress=tell)
     open_store(uri)
     before, after = (contender(version_of(reference), uri) for reference in (champion, challenger))
     found = run(cohort, before, after)

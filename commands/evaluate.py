@@ -67,7 +67,7 @@ def evaluate_markers(
     if out is not None:
         require_folder(out)
     try:
-        cohort = read_cohort(cohort_file, mapping, index_visits=index_visits)
+        cohort = read_cohort(cohort_file, mapping, index_visits=index_visits, progress=tell)
         chosen = settings_of(settings, tracking_uri) if settings else DEFAULTS
         found = worth(
             examples_of(cohort),

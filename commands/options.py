@@ -7,8 +7,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from features.headers import Headers
 
 DEFAULT_NAME = "als-progression"
 DEFAULT_MODEL = f"models:/{DEFAULT_NAME}@champion"
@@ -31,6 +35,9 @@ index_visits_option = click.option(
     default="every",
     show_default=True,
     help="Train on every visit that has an outcome, or on each patient's first such visit.",
+)
+strict_option = click.option(
+    "--strict", is_flag=True, help="Stop where a header that is not read is like a column that is missing."
 )
 settings_option = click.option(
     "--settings",
@@ -82,6 +89,12 @@ def require_folder(folder: Path) -> None:
             there = there.parent
         with tempfile.TemporaryFile(dir=there):
             pass
+
+
+def name_headers(headers: Headers) -> None:
+    """What becomes of the headers of a table, on standard error."""
+    for line in headers.lines():
+        tell(line)
 
 
 def tell(text: str) -> None:

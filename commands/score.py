@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from commands.options import DEFAULT_MODEL, NEW_FILE, Fault, mapping_option, tracking_uri_option
+from commands.options import DEFAULT_MODEL, NEW_FILE, Fault, mapping_option, strict_option, tracking_uri_option
 from commands.registry import pack_folder
 from commands.score_here import reported, scored_here, stoppable
 from commands.score_on_spark import scored_on_spark
@@ -68,6 +68,7 @@ def _limit(context: click.Context, option: click.Parameter, value: str) -> Rejec
 )
 @click.option("--resume", is_flag=True, help="Go on with what a run left that was stopped.")
 @click.option("--overwrite", is_flag=True, help="Replace what is there, and what a run left that was stopped.")
+@strict_option
 @click.option("--as-of", metavar="YYYY-MM-DD", help="The day that no visit may be after; by default today.")
 @click.option("--workers", type=click.IntRange(1, 256), help="Threads that score; by default one a core.")
 @click.option(
@@ -101,6 +102,7 @@ def score(
     max_rejects: RejectLimit,
     resume: bool,
     overwrite: bool,
+    strict: bool,
     as_of: str | None,
     workers: int | None,
     chunk_rows: int,
@@ -124,7 +126,7 @@ def score(
     if engine == "spark":
         settings = ScoreSettings(explain, coverage, date.fromisoformat(_day(as_of)))
         folder = pack_folder(pack, tracking_uri)
-        found = scored_on_spark(SparkJob(source, out, folder, mapping, settings, overwrite, master))
+        found = scored_on_spark(SparkJob(source, out, folder, mapping, settings, overwrite, master, strict))
         _tell(found, [out])
         context.exit(max_rejects.exit_code(found.rejected, found.rows))
     place = Path(out)
@@ -142,6 +144,7 @@ def score(
         resume=resume,
         overwrite=overwrite,
         chunk_rows=chunk_rows,
+        strict=strict,
     )
     if report is not None:
         require_report(report, job)

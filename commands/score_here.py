@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from commands.options import Fault
+from commands.options import Fault, name_headers
 from commands.score_report import write_report
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ def scored_here(job: Job, folder: Path) -> tuple[Summary, Pack]:
     from scoring.runs.run import run
 
     try:
+        pack = load_pack(folder)
         with shown() as progress:
-            pack = load_pack(folder)
-            return run(job, pack, progress), pack
+            return run(job, pack, progress, name_headers), pack
     except Refused as error:
         raise Fault(f"{folder}: {error}") from error
     except (ScoringFault, MappingError) as error:

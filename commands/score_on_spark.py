@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from commands.options import Fault, tell
+from commands.options import Fault, name_headers, tell
 
 if TYPE_CHECKING:
     from scoring.spark.job import SparkJob
@@ -26,6 +26,6 @@ def scored_on_spark(job: SparkJob) -> Summary:
         raise Fault("--engine spark needs pyspark; pip install 'tregcast[spark]', and Java 17")
     tell("starting Spark")
     try:
-        return job.submit()
+        return job.submit(name_headers)
     except (Stopped, MappingError) as error:
         raise Fault(str(error)) from error

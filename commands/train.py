@@ -14,6 +14,7 @@ from commands.options import (
     mapping_option,
     name_option,
     settings_option,
+    strict_option,
     tell,
     tracking_uri_option,
 )
@@ -26,6 +27,7 @@ from commands.options import (
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @index_visits_option
 @settings_option
+@strict_option
 @tracking_uri_option
 def train(
     cohort_file: Path,
@@ -34,6 +36,7 @@ def train(
     seed: int,
     index_visits: Literal["every", "first"],
     settings: str | None,
+    strict: bool,
     tracking_uri: str | None,
 ) -> None:
     """Train on COHORT, log the run in MLflow, and register the model.
@@ -58,6 +61,7 @@ def train(
             index_visits=index_visits,
             settings=settings_of(settings, tracking_uri) if settings else DEFAULTS,
             tracking_uri=tracking_uri,
+            strict=strict,
             progress=tell,
         )
     except (CohortError, MappingError, Refused, SettingsError, StoreError) as error:

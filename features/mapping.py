@@ -16,6 +16,8 @@
     [constants]                                  # how all values of a quantity were measured
     treg_gate = "cd25_cd127low"
     treg_denominator = "cd4"
+
+``ignore = ["CRP_repeat"]`` above the table names headers that are left out on purpose, though like a column.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from features.derive import SCALE_MAXIMUM, Scale
+from features.near_match import near_columns
+from features.one_header import conflicts
 from features.repeated import Repeated
 from features.table import absent, known_columns, number
 from features.units import accepted_unit, meant_unit
@@ -33,8 +37,9 @@ from features.vocabulary import vocabulary
 
 Cells = Collection[object]
 PROVENANCE = "provenance"
+IGNORE = "ignore"
+KNOWN = ("name", PROVENANCE, "scale", IGNORE, "columns", "constants")
 A_TEXT, TEXTS, TEXT_BY_TEXT = "a text", "a list of texts", "a table of texts"
-TABLES = ("name", PROVENANCE, "scale", "columns", "constants")
 KEYS = {"header": A_TEXT, "unit": A_TEXT, "values": TEXT_BY_TEXT, "flags": TEXT_BY_TEXT, "sum": TEXTS}
 BESIDE = {"header": ("unit", "values"), "flags": (), "sum": ("unit",)}  # what each way allows beside it
 
@@ -63,6 +68,20 @@ class ColumnMapping:
     scale: Scale | None = None
     sources: Mapping[str, Source] = field(default_factory=dict)
     constants: Mapping[str, str] = field(default_factory=dict)  # qualifier -> its value on every row
+    ignored: frozenset[str] = frozenset()  # headers that are left out on purpose
+
+    @property
+    def used(self) -> set[str]:
+        """Every header that is read where the file has it.
+
+        >>> sorted(ColumnMapping(sources={"nlr": Source(("NLR",))}).used)
+        ['NLR']
+        >>> "nlr" in ColumnMapping().used, "nlr" in ColumnMapping(ignored=frozenset({"nlr"})).used
+        (True, False)
+        """
+        if self.sources:
+            return {header for source in self.sources.values() for header in source.headers}
+        return set(known_columns()) - self.ignored
 
     @property
     def units(self) -> dict[str, str]:
@@ -84,13 +103,14 @@ def read_mapping(path: Path) -> ColumnMapping:
     """Read a mapping file.
 
     Raises:
-        MappingError: it is not TOML, or names columns, units, values or scales that the vocabulary does not have.
+        MappingError: it is not TOML, names columns, units, values or scales that the vocabulary does not have, or
+            reads two things from one header.
     """
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise MappingError(f"mapping {path}: {error}") from error
-    problems = [f"unknown key {key!r}" for key in table if key not in TABLES]
+    problems = [f"unknown key {key!r}" for key in table if key not in KNOWN]
     problems += [f"{key} is not a text" for key in ("name", PROVENANCE) if not _is(A_TEXT, table.get(key, ""))]
     columns = table.get("columns", {})
     if not isinstance(columns, dict):
@@ -98,12 +118,14 @@ def read_mapping(path: Path) -> ColumnMapping:
         columns = {}
     sources = {column: _source(column, spec, problems) for column, spec in columns.items()}
     constants = _constants(table.get("constants", {}), sources, problems)
+    problems += conflicts(sources)
+    ignored = _ignored(table.get(IGNORE, []), sources, problems)
     scale = table.get("scale")
     if scale is not None and scale not in list(SCALE_MAXIMUM):
         problems.append(f"scale {scale!r} is not one of {', '.join(SCALE_MAXIMUM)}")
     if problems:
         raise MappingError(f"mapping {path}: " + "; ".join(problems))
-    return ColumnMapping(table.get("name", ""), table.get(PROVENANCE, ""), scale, sources, constants)
+    return ColumnMapping(table.get("name", ""), table.get(PROVENANCE, ""), scale, sources, constants, ignored)
 
 
 def apply_mapping(
@@ -131,11 +153,10 @@ def apply_mapping(
         raise MappingError(
             f"the mapping states {', '.join(twice)} for all rows, and the file has a column of that name; drop one"
         )
+    wanted = mapping.used
     if not mapping.sources:
-        known = known_columns()
-        kept = {header: cells for header, cells in columns.items() if header in known or header == PROVENANCE}
+        kept = {header: cells for header, cells in columns.items() if header in wanted or header == PROVENANCE}
         return {**kept, **_repeated(mapping, columns)}, [header for header in columns if header not in kept]
-    wanted = {header for source in mapping.sources.values() for header in source.headers}
     missing = sorted(wanted - set(columns))
     if missing:
         raise MappingError(f"the file has no column {', '.join(missing)}; it has {', '.join(columns)}")
@@ -175,7 +196,9 @@ def _constants(table: object, sources: Mapping[str, Source], problems: list[str]
 
 def _source(column: str, spec: object, problems: list[str]) -> Source:
     if column not in known_columns():
-        problems.append(f"column {column!r} is not in the vocabulary (`tregcast vocabulary` lists it)")
+        near = near_columns(column)
+        hint = f"is it {' or '.join(near)}?" if near else "`tregcast vocabulary` lists it"
+        problems.append(f"column {column!r} is not in the vocabulary ({hint})")
     spec = {"header": spec} if isinstance(spec, str) else spec
     wrong = _misshapen(spec)
     if wrong or not isinstance(spec, dict):
@@ -186,6 +209,19 @@ def _source(column: str, spec: object, problems: list[str]) -> Source:
     _check_values(column, [*values.values(), *flags], problems)
     headers = [spec["header"]] if "header" in spec else spec.get("sum", flags.values())
     return Source(tuple(headers), unit, values, flags, is_sum="sum" in spec)
+
+
+def _ignored(names: object, sources: Mapping[str, Source], problems: list[str]) -> frozenset[str]:
+    if (names and not _is(TEXTS, names)) or not isinstance(names, list):
+        problems.append(f"{IGNORE} is not {TEXTS}")
+        return frozenset()
+    for column, source in sources.items():
+        problems += [
+            f"header {header!r} is read for {column} and stands in {IGNORE}; leave it out of one"
+            for header in source.headers
+            if header in names
+        ]
+    return frozenset(names)
 
 
 def _misshapen(spec: object) -> str:

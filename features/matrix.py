@@ -96,6 +96,20 @@ class DesignMatrix:
         return {name: quantity for name, quantity in vocabulary().quantities.items() if name in names}
 
     @property
+    def inputs(self) -> frozenset[str]:
+        """Columns of a table that a feature may be made of: quantities, their parts, the score, categories.
+
+        >>> inputs = DesignMatrix(("nlr", "riluzole_yes")).inputs
+        >>> {"nlr", "neutrophils_10e9_l", "riluzole", "alsfrs_r_total"} <= inputs, "crp_mg_l" in inputs
+        (True, False)
+        """
+        words = vocabulary()
+        names = {self.scale, *self.quantities}
+        names |= {part for name in names for part in COMPLETED_FROM.get(name, ())}
+        kinds = {kind.name for kind in words.categories.values() if set(kind.columns) & set(self.columns)}
+        return frozenset({words.quantities[name].column for name in names} | kinds)
+
+    @property
     def directions(self) -> tuple[int, ...]:
         """The sign biology gives each column: +1 faster, -1 slower, 0 unsaid."""
         return tuple(feature.direction for feature in self.features)

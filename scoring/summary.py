@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.headers import Headers
 from features.version import VERSION
 from model.answer import NUMBERS, PackRef
 from model.distribution import band_of
@@ -66,6 +67,7 @@ class Summary:
     statement: str
     rows: int  # in the input
     tally: Tally
+    headers: Headers | None = None  # of a table
 
     @property
     def rejected(self) -> int:
@@ -82,6 +84,7 @@ class Summary:
             "statement": self.statement,
             **self.input,
             "mapping_digest": self.mapping,
+            "headers": None if self.headers is None else self.headers.to_json(),
             "settings": {
                 "explain": self.settings.explain,
                 "coverage": self.settings.coverage,
@@ -115,6 +118,8 @@ class Summary:
         if any(self.tally.bands.values()):
             lines.append("predicted rates")
             lines += [f"  {name:<26}{self.tally.bands[name]:>12,}" for name in BANDS]
+        if self.headers is not None:
+            lines += [f"Warning: {warning}" for warning in self.headers.warnings]
         lines.append(f"{self.statement} Pack {self.pack.id[:12]} of {self.pack.name}, made by {self.pack.made_by}.")
         return "\n".join(lines)
 

@@ -16,6 +16,7 @@ from features.table import DEATH, SITE, Row, TablePatient, absent, patients
 from features.vocabulary import vocabulary
 from training.cohort_table import CohortError, CohortTable, is_simulated, read_cohort_table
 from training.outcome import NoOutcome, Outcome, outcome
+from training.progress import Progress, silent
 from training.ways import other_ways, usual_ways
 
 __all__ = ["Cohort", "CohortError", "CohortReport", "Example", "IndexVisits", "examples_in", "read_cohort"]
@@ -42,6 +43,7 @@ class CohortReport:
     rows: int
     patients: int
     unused_headers: tuple[str, ...]
+    near_headers: tuple[tuple[str, tuple[str, ...]], ...]  # those of them that are like a missing column: which
     patients_excluded: int
     excluded_patients: tuple[tuple[str, int], ...]  # reason, patients; a patient may have several reasons
     problems: tuple[str, ...]  # the first of them, by row and column
@@ -72,7 +74,12 @@ class Cohort:
 
 
 def read_cohort(
-    path: Path | str, mapping_path: Path | str | None = None, *, index_visits: IndexVisits = "every"
+    path: Path | str,
+    mapping_path: Path | str | None = None,
+    *,
+    index_visits: IndexVisits = "every",
+    strict: bool = False,
+    progress: Progress = silent,
 ) -> Cohort:
     """Read a cohort file.
 
@@ -80,12 +87,18 @@ def read_cohort(
         path: CSV (also ``.csv.gz``) or Parquet, one row a visit.
         mapping_path: a mapping TOML, where headers, units or codes are not the vocabulary's.
         index_visits: whether each visit with an outcome is an example, or only the patient's first such visit.
+        strict: whether a header that is not read, but is like a column that is missing, is an error.
+        progress: told what becomes of the headers.
 
     Raises:
         CohortError, MappingError: the file or the mapping cannot be used.
     """
     table = read_cohort_table(path, mapping_path)
     require_stated(table)
+    if strict and table.headers.near:
+        raise CohortError(f"{path}: {'; '.join(table.headers.warnings)} (--strict)")
+    for line in table.headers.lines():
+        progress(line)
     rows, scale = table.rows, table.scale
     found = patients(rows, table.mapping.units)
     examples, skipped, without = examples_in(found, rows, scale, index_visits)
@@ -99,6 +112,7 @@ def read_cohort(
         rows=len(rows),
         patients=len(found),
         unused_headers=table.unused_headers,
+        near_headers=tuple(table.headers.near.items()),
         patients_excluded=sum(patient.record is None for patient in found),
         excluded_patients=_counted(Counter(c for p in found for c in {problem.code for problem in p.problems})),
         problems=_described(found),

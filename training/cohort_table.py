@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from features.derive import SCALE_MAXIMUM, Scale
+from features.headers import Headers, headers_of
 from features.mapping import PROVENANCE, ColumnMapping, apply_mapping, read_mapping
-from features.table import PATIENT, SITE, TIME, Row, absent, known_columns
+from features.near_match import near_columns
+from features.table import PATIENT, SITE, TIME, Row, absent
 from training.csv_file import read_layout
-from training.near_match import near_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,9 +37,14 @@ class CohortTable:
     mapping: ColumnMapping
     rows: Sequence[Row]
     columns: tuple[str, ...]
-    unused_headers: tuple[str, ...]
+    headers: Headers
     scale: Scale
     lines: tuple[int, ...] | None
+
+    @property
+    def unused_headers(self) -> tuple[str, ...]:
+        """Headers that no column is read from."""
+        return self.headers.not_read
 
     @property
     def name(self) -> str:
@@ -94,10 +100,16 @@ def read_cohort_table(path: Path | str, mapping_path: Path | str | None = None) 
         mapping=mapping,
         rows=rows,
         columns=tuple(str(column) for column in table.columns),
-        unused_headers=tuple(unused),
+        headers=_headers(frame, unused, mapping),
         scale=mapping.scale or _scale(table),
         lines=lines if lines is not None and len(lines) == len(rows) else None,
     )
+
+
+def _headers(frame: pd.DataFrame, unused: Sequence[str], mapping: ColumnMapping) -> Headers:
+    left = set(unused)
+    read = [str(header) for header in frame.columns if str(header) not in left]
+    return headers_of(read, unused, [*(mapping.sources or read), *mapping.constants], mapping.ignored)
 
 
 def _read(path: Path, mapping: ColumnMapping) -> tuple[pd.DataFrame, tuple[int, ...] | None]:
@@ -121,8 +133,7 @@ def _read(path: Path, mapping: ColumnMapping) -> tuple[pd.DataFrame, tuple[int, 
 
 
 def _used(mapping: ColumnMapping) -> set[str]:
-    named = {header for source in mapping.sources.values() for header in source.headers}
-    return {*(named or known_columns()), PROVENANCE}
+    return {*mapping.used, PROVENANCE}
 
 
 def _require(table: pd.DataFrame, path: Path, unused: Sequence[object]) -> None:

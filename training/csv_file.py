@@ -14,6 +14,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from features.strict_csv import AS_UTF8, CsvFault, require_strict
+
 OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 MOST_LINES_TOLD = 10
 
@@ -38,7 +40,8 @@ def read_layout(path: Path, used: Collection[str] = ()) -> Layout:
         used: headers whose columns will be used: none of them may stand there twice.
 
     Raises:
-        LayoutError: not UTF-8, empty, another separator, rows unlike the header in length, a used header twice.
+        LayoutError: not UTF-8, empty, another separator, rows unlike the header in length, a used header twice; or
+            as `features.strict_csv` has it.
         OSError, EOFError, zlib.error: the file cannot be had.
     """
     rows = csv.reader(io.StringIO(_text(path), newline=""))
@@ -62,15 +65,16 @@ def read_layout(path: Path, used: Collection[str] = ()) -> Layout:
 
 
 def _text(path: Path) -> str:
+    """The text of the file, of which every reader makes the same rows."""
     data = gzip.decompress(path.read_bytes()) if path.name.endswith(".gz") else path.read_bytes()
-    remedy = 'save it as UTF-8 (in a spreadsheet: "CSV UTF-8")'
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise LayoutError(f"it is UTF-16 text; {remedy}")
     try:
+        require_strict(data)
         return data.decode("utf-8-sig")
+    except CsvFault as fault:
+        raise LayoutError(str(fault)) from fault
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise LayoutError(f"line {line} is not UTF-8 text (byte 0x{data[error.start]:02x}); {remedy}") from error
+        raise LayoutError(f"line {line} is not UTF-8 text (byte 0x{data[error.start]:02x}); {AS_UTF8}") from error
 
 
 def _require_commas(headers: Sequence[str]) -> None:

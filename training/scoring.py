@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import warnings
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from features.table import Row, patients
+from features.headers import headers_of, rule_of
+from features.table import Row, known_columns, patients
 from model.answer import NUMBERS, Answer, Prediction, outcome, render
 from model.predictor import Predictor
 
@@ -15,8 +18,15 @@ if TYPE_CHECKING:
 TEXTS = ("outcome", "reasons", "answer")
 
 
+class NearHeader(UserWarning):
+    """A column that is not read, though it is like one that is missing."""
+
+
 def score_table(predictor: Predictor, table: pd.DataFrame) -> pd.DataFrame:
     """Answer each row of a long table at its visit, from the rows of the same patient up to it.
+
+    Warns:
+        NearHeader: of each column that is not read, though it is like one that is missing.
 
     Returns:
         One row per row, in order: `NUMBERS` (NaN where there is no prediction), ``outcome`` (``prediction``,
@@ -25,6 +35,7 @@ def score_table(predictor: Predictor, table: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
+    _warn_of_near(str(column) for column in table.columns)
     rows: list[Row] = [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
     found: dict[int, dict[str, object]] = {}
     for patient in patients(rows):
@@ -37,6 +48,14 @@ def score_table(predictor: Predictor, table: pd.DataFrame) -> pd.DataFrame:
     ordered = [found[position] for position in range(len(rows))]
     frame = pd.DataFrame(ordered, index=table.index, columns=[*NUMBERS, *TEXTS])
     return frame.astype(dict.fromkeys(NUMBERS, "float64"))
+
+
+def _warn_of_near(columns: Iterable[str]) -> None:
+    known = known_columns()
+    every = list(columns)
+    read, others = [c for c in every if c in known], [c for c in every if c not in known]
+    for column, near in headers_of(read, others, read).near.items():
+        warnings.warn(f"column {column!r} {rule_of(column, near)}; rename it", NearHeader, stacklevel=3)
 
 
 def _answered(answer: Answer) -> dict[str, object]:

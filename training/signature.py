@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from features.consistency import COMPLETED_FROM
 from features.matrix import DesignMatrix
 from features.table import COMPARATOR, PATIENT, TIME
 from features.vocabulary import Quantity, vocabulary
@@ -25,7 +24,7 @@ def input_columns(matrix: DesignMatrix) -> dict[str, str]:
     """
     columns = {PATIENT: "string", TIME: "double"}
     for category in vocabulary().categories.values():
-        if any(column in matrix.columns for column in category.columns):
+        if category.name in matrix.inputs:
             columns[category.name] = "string"
     for quantity in _inputs(matrix):
         columns[quantity.column] = "double"
@@ -78,8 +77,8 @@ def input_example(contents: Contents) -> pd.DataFrame:
 
 def _inputs(matrix: DesignMatrix) -> list[Quantity]:
     """The quantities of the model, the parts of them, and the score, in the order of the vocabulary."""
-    wanted = {matrix.scale, *matrix.quantities}
-    wanted |= {part for name in matrix.quantities for part in COMPLETED_FROM.get(name, ())}
     return [
-        quantity for name, quantity in vocabulary().quantities.items() if name in wanted and quantity.column != TIME
+        quantity
+        for column, quantity in vocabulary().by_column.items()
+        if column in matrix.inputs and column != TIME
     ]

@@ -52,6 +52,7 @@ def train(
     index_visits: IndexVisits = "every",
     settings: BoosterSettings = DEFAULTS,
     tracking_uri: str | None = None,
+    strict: bool = False,
     progress: Progress = silent,
 ) -> TrainingRun:
     """Train on a cohort file, log the run, and register the model as challenger (and champion if there is none).
@@ -64,7 +65,7 @@ def train(
     begun = Beginning.now()
     if not NAME.fullmatch(name):
         raise RegistryError(f"name = {name!r} is not of letters, digits, dot, dash and underscore; choose another")
-    cohort = read_cohort(cohort_path, mapping_path, index_visits=index_visits)
+    cohort = read_cohort(cohort_path, mapping_path, index_visits=index_visits, strict=strict, progress=progress)
     require_enough(cohort)
     uri = open_store(tracking_uri)  # before the work, so that a store that cannot be had costs nothing
     report = cohort.report

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from features.headers import Headers
 from features.mapping import ColumnMapping, read_mapping
 from model.pack import Pack
 from scoring.columns import Explain
@@ -26,6 +27,7 @@ from scoring.runs.spill import Spill
 from scoring.runs.survey import survey
 from scoring.runs.work_folder import PLACING, WorkFolder
 from scoring.scorer import Scorer
+from scoring.sources.naming import Named, headers_for, unnamed
 from scoring.sources.opening import open_source
 from scoring.sources.piece import Source
 from scoring.summary import Summary, Tally
@@ -46,6 +48,7 @@ class Job:
         resume: go on with what a run left that was stopped.
         overwrite: replace what is there, and drop what a run left that was stopped.
         chunk_rows: rows that are scored at a time, at least.
+        strict: whether a header that is not read, but is like a column, is a fault of the input.
     """
 
     input: Path
@@ -61,6 +64,7 @@ class Job:
     resume: bool = False
     overwrite: bool = False
     chunk_rows: int = CHUNK_ROWS
+    strict: bool = False
 
     @property
     def targets(self) -> tuple[Path, Path, Path]:
@@ -68,8 +72,14 @@ class Job:
         return self.out, self.rejects, self.summary
 
 
-def run(job: Job, pack: Pack, progress: Progress = silent) -> Summary:
+def run(job: Job, pack: Pack, progress: Progress = silent, named: Named = unnamed) -> Summary:
     """Score an input.
+
+    Args:
+        job: what is asked for.
+        pack: what answers.
+        progress: is told how far it is.
+        named: is told, before anything is read but the headers, what becomes of each.
 
     Raises:
         ScoringFault: something the user can mend; nothing stands in the place of a result.
@@ -79,6 +89,7 @@ def run(job: Job, pack: Pack, progress: Progress = silent) -> Summary:
     mapping = ColumnMapping() if job.mapping is None else read_mapping(job.mapping)
     source = open_source(job.input, mapping)
     _require_targets(job, source)
+    headers = headers_for(job.input, source.every_header, pack.predictor.matrix, named, strict=job.strict)
     require_coverage(pack.predictor.fitted, job.coverage)
     with _held(job) as folder:
         before = _stamps(source)
@@ -86,7 +97,7 @@ def run(job: Job, pack: Pack, progress: Progress = silent) -> Summary:
         scorer = Scorer(pack.predictor, mapping, plan.settings, source.patient_type)
         filling = Filling(scorer, source, folder, course, plan.chunk_rows, job.workers)
         with _cleared(job), closing(filling.fill(progress)) as numbers:
-            summary = _written(job, pack, plan, filling, numbers)
+            summary = _written(job, pack, plan, filling, numbers, headers)
             if _stamps(source) != before:
                 raise InputFault(f"{job.input}: it was changed while it was read; run again")
             progress(Step("writing", 0.0, summary.rows))
@@ -185,7 +196,9 @@ def _stamps(source: Source) -> list[tuple[int, int]]:
     return [(each.st_size, each.st_mtime_ns) for each in found]
 
 
-def _written(job: Job, pack: Pack, plan: Plan, filling: Filling, numbers: Iterator[int]) -> Summary:
+def _written(
+    job: Job, pack: Pack, plan: Plan, filling: Filling, numbers: Iterator[int], headers: Headers | None
+) -> Summary:
     """Write all files, whole and beside their places, while the parts with these numbers are made."""
     tally = Tally()
     scorer, read = filling.scorer, filling.folder.parts
@@ -195,9 +208,8 @@ def _written(job: Job, pack: Pack, plan: Plan, filling: Filling, numbers: Iterat
         write_table(job.out, scorer.answer_schema, tally.answers(answers), said)
     with closing(in_order(read, range(filling.parts), REJECTS, interleaved=interleaved)) as rejects:
         write_table(job.rejects, scorer.reject_schema, tally.rejects(rejects), said)
-    about = {"input_digest": plan.input}
-    predictor = pack.predictor
-    summary = Summary(about, plan.mapping, plan.settings, predictor.pack, predictor.statement, filling.rows, tally)
+    about, predictor, rows = {"input_digest": plan.input}, pack.predictor, filling.rows
+    summary = Summary(about, plan.mapping, plan.settings, predictor.pack, predictor.statement, rows, tally, headers)
     if tally.outcomes.total() != filling.rows:
         counted = tally.outcomes.total()
         raise ArithmeticError(f"{filling.rows} rows in, but {counted} answered, abstained or rejected")

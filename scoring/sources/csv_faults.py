@@ -1,34 +1,69 @@
-"""Where a CSV file is at fault: found in a second, slower reading, once the first has shown that it is."""
+"""Where a CSV file is at fault: seen in its bytes as they are read, or in a second, slower reading."""
 
 from __future__ import annotations
 
-import csv
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from features.strict_csv import CsvFault, StrictCsv
 from scoring.fault import InputFault
 from scoring.sources.csv_header import not_utf8
 from scoring.sources.text_file import opened
 
 
-class WatchedFile(io.RawIOBase):
-    """Bytes as they are, and whether the quotation marks among them are odd in number."""
+class CheckedFile(io.RawIOBase):
+    """Bytes as they are, from a file's first one; what no CSV file may hold is a fault of the file.
 
-    def __init__(self, file: BinaryIO) -> None:
+    Attributes:
+        fault: that was found; none of what is read after it can be trusted.
+    """
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
         super().__init__()
-        self._file = file
-        self.odd_quotes = False
+        self._path, self._file = path, file
+        self._check = StrictCsv()
+        self.fault: InputFault | None = None
 
     def readable(self) -> bool:
         """It is."""
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes."""
+        """The next bytes.
+
+        Raises:
+            InputFault: as `StrictCsv` has it.
+        """
         data = self._file.read(size)
-        self.odd_quotes ^= data.count(b'"') % 2 == 1
+        self._checked(lambda: self._check.feed(data) if data else self._check.finish())
         return data
+
+    def readline(self, size: int | None = -1) -> bytes:
+        """The next line, or as much of it as is asked for.
+
+        Raises:
+            InputFault: as `StrictCsv` has it.
+        """
+        line = self._file.readline(-1 if size is None else size)
+        self._checked(lambda: self._check.feed(line) if line else self._check.finish())
+        return line
+
+    def finish(self) -> None:
+        """All was read.
+
+        Raises:
+            InputFault: a quotation mark is not closed.
+        """
+        self._checked(self._check.finish)
+
+    def _checked(self, check: Callable[[], None]) -> None:
+        try:
+            check()
+        except CsvFault as fault:
+            self.fault = InputFault(f"{self._path}: {fault}")
+            raise self.fault from fault
 
 
 def text_fault(path: Path) -> InputFault:
@@ -40,23 +75,3 @@ def text_fault(path: Path) -> InputFault:
             except UnicodeDecodeError as error:
                 return not_utf8(path, number, error)
     return InputFault(f"{path}: it cannot be read as CSV; export it again")
-
-
-def unclosed_quote(path: Path) -> int | None:
-    """The line on which the last row begins, if a quotation mark in it is open to the end of the file.
-
-    Such a mark swallows all rows after it. A single mark within a text, as in ``5" needle``, is none.
-    """
-    with opened(path) as (file, _):
-        rows = csv.reader(io.TextIOWrapper(file, "utf-8", "replace", newline=""))
-        begins, last, ends = 1, [""], 0
-        try:
-            for row in rows:
-                begins, last, ends = ends + 1, row, rows.line_num
-        except csv.Error:  # a field of more than 128 KiB
-            return ends + 1
-    swallowed, ending = "".join(last[-1:]), b""
-    with opened(path) as (file, _):
-        for line in file:
-            ending = line
-    return begins if "\n" in swallowed and not ending.rstrip().endswith(b'"') else None

@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 
+from features.headers import Headers
 from features.mapping import ColumnMapping
 from scoring.fault import InputFault
-from scoring.sources.csv_faults import WatchedFile, text_fault, unclosed_quote
+from scoring.sources.csv_faults import CheckedFile, text_fault
 from scoring.sources.csv_header import read_header
 from scoring.sources.piece import Piece, Ragged
 from scoring.sources.text_file import TextFile, opened
@@ -42,33 +43,35 @@ class CsvFile(TextFile):
         """The header of the patients' identifiers, if there is one."""
         return self.wanted.patient_header
 
+    @property
+    def every_header(self) -> Headers:
+        """What becomes of the headers."""
+        return self.wanted.every
+
     def pieces(self, only: str | None = None) -> Iterator[Piece]:
         """The rows of the used columns, or of one. Blank lines are no rows.
 
         Raises:
-            InputFault: it ends in the middle, a row is longer than a block, a text is not UTF-8, a quotation mark
-                is not closed, no row has as many fields as the header.
+            InputFault: it ends in the middle, a row is longer than a block, a text is not UTF-8, no row has as many
+                fields as the header; or as `features.strict_csv` has it.
         """
         used = self.wanted.headers if only is None else (only,)
         numbering = _Numbering(self.path, self.most_ragged)
         with opened(self.path) as (file, share):
-            read_header(self.path, file)
-            watched = WatchedFile(file)
+            checked = CheckedFile(self.path, file)
+            read_header(self.path, checked)
             try:
-                for batch in self._batches(watched, used, numbering):
+                for batch in self._batches(checked, used, numbering):
                     table = pa.Table.from_batches([batch]).rename_columns(list(used))
                     rows = numbering.next_rows(table.num_rows)
                     yield Piece(rows, table, numbering.take(), share())
             except pa.ArrowInvalid as error:
-                raise numbering.stopped or self._fault(error) from error
-        if watched.odd_quotes:
-            line = unclosed_quote(self.path)
-            if line is not None:
-                raise InputFault(f"{self.path}: line {line}: a quotation mark is not closed; close or remove it")
+                raise numbering.stopped or checked.fault or self._fault(error) from error
+            checked.finish()
         if numbering.ragged:
             yield Piece(np.empty(0, np.int64), self._nothing(used), numbering.take(rest=True), 1.0)
 
-    def _batches(self, file: WatchedFile, used: Sequence[str], numbering: _Numbering) -> Iterator[pa.RecordBatch]:
+    def _batches(self, file: CheckedFile, used: Sequence[str], numbering: _Numbering) -> Iterator[pa.RecordBatch]:
         names = [str(position) for position in range(len(self.headers))]
         columns = [names[self.headers.index(header)] for header in used]
         try:
@@ -170,5 +173,5 @@ def open_csv(
         InputFault: it cannot be had, is no table with commas, or its headers do not fit.
     """
     with opened(path) as (file, _):
-        headers = read_header(path, file)
+        headers = read_header(path, CheckedFile(path, file))
     return CsvFile(path, tuple(headers), wanted(path, headers, mapping), block_bytes, most_ragged)

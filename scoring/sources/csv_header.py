@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from io import RawIOBase
 from pathlib import Path
-from typing import BinaryIO
 
+from features.strict_csv import AS_UTF8
 from scoring.fault import InputFault
-from scoring.sources.text_file import UTF_16_MARKS
 
 OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 LONGEST_LINE_BYTES = 2**20
-AS_UTF8 = 'save it as UTF-8 (in a spreadsheet: "CSV UTF-8")'
 
 
-def read_header(path: Path, file: BinaryIO) -> list[str]:
+def read_header(path: Path, file: RawIOBase) -> list[str]:
     """The headers as they stand in the file, which is left at the first byte after them.
+
+    Args:
+        path: of the file.
+        file: checked as it is read (`scoring.sources.csv_faults.CheckedFile`).
 
     Raises:
         InputFault: there is no header, it is not UTF-8, or its columns are not separated by commas.
@@ -44,17 +47,13 @@ def not_utf8(path: Path, line: int, error: UnicodeDecodeError) -> InputFault:
     return InputFault(f"{path}: line {line} is not UTF-8 text (byte 0x{byte:02x}); {AS_UTF8}")
 
 
-def _lines(path: Path, file: BinaryIO) -> Iterator[str]:
+def _lines(path: Path, file: RawIOBase) -> Iterator[str]:
     """One line at each call, so that no more is read than the header."""
     number = 1
     while line := file.readline(LONGEST_LINE_BYTES):
-        if number == 1 and line.startswith(UTF_16_MARKS):
-            raise InputFault(f"{path}: it is UTF-16 text; {AS_UTF8}")
         if len(line) == LONGEST_LINE_BYTES:
             rule = f"line {number} is longer than {LONGEST_LINE_BYTES} bytes"
             raise InputFault(f"{path}: {rule}; save it with a line a row")
-        if b"\r" in line.removesuffix(b"\n").removesuffix(b"\r"):
-            raise InputFault(f"{path}: its lines end with carriage returns alone; save it with line feeds")
         try:
             yield line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:

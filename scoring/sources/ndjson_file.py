@@ -11,10 +11,11 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from features.strict_csv import UTF_16_MARKS
 from scoring.fault import InputFault
 from scoring.rows.lines import LONGEST_LINE
 from scoring.sources.piece import Piece
-from scoring.sources.text_file import UTF_16_MARKS, TextFile, opened
+from scoring.sources.text_file import TextFile, opened
 
 MOST_LINES, MOST_BYTES = 4096, 8 * 2**20  # in a piece
 
@@ -26,6 +27,11 @@ class NdjsonFile(TextFile):
     @property
     def patient_header(self) -> None:
         """Each line is a patient."""
+        return
+
+    @property
+    def every_header(self) -> None:
+        """A record names what it holds, and what it may not hold is a problem of it."""
         return
 
     def pieces(self, only: str | None = None) -> Iterator[Piece]:

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.headers import Headers
 from features.mapping import ColumnMapping
 from scoring.fault import InputFault
 from scoring.sources.piece import Piece
@@ -47,6 +48,11 @@ class ParquetFiles:
     def patient_header(self) -> str | None:
         """The header of the patients' identifiers, if there is one."""
         return self.wanted.patient_header
+
+    @property
+    def every_header(self) -> Headers:
+        """What becomes of the headers."""
+        return self.wanted.every
 
     def pieces(self, only: str | None = None) -> Iterator[Piece]:
         """The rows of the used columns, or of one.

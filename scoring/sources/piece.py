@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from features.headers import Headers
 from features.problem import Problem
 
 
@@ -65,6 +66,11 @@ class Source(Protocol):
     @property
     def patient_header(self) -> str | None:
         """The header of the patients' identifiers; None where each row is a patient."""
+        ...
+
+    @property
+    def every_header(self) -> Headers | None:
+        """What becomes of the headers of a table; None where the input is of records."""
         ...
 
     def pieces(self, only: str | None = None) -> Iterator[Piece]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import gzip
 import zlib
 from collections.abc import Callable, Iterator
@@ -14,8 +13,6 @@ from typing import BinaryIO, cast
 import pyarrow as pa
 
 from scoring.fault import InputFault, ScoringFault
-
-UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # what a file that is no UTF-8 may begin with
 
 
 @dataclass(frozen=True, slots=True)

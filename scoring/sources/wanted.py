@@ -7,17 +7,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from features.headers import Headers, headers_of
 from features.mapping import ColumnMapping
-from features.table import DATE, PATIENT, TIME, known_columns
+from features.table import DATE, PATIENT, TIME
 from scoring.fault import InputFault
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Headers that are read, in the order of the file, and the one of the patients' identifiers."""
+    """Which headers are read, and the one of the patients' identifiers."""
 
-    headers: tuple[str, ...]
+    every: Headers
     patient_header: str | None
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """Those that are read, in the order of the file."""
+        return self.every.read
 
 
 def wanted(path: Path | str, headers: Sequence[str], mapping: ColumnMapping) -> Wanted:
@@ -26,11 +32,11 @@ def wanted(path: Path | str, headers: Sequence[str], mapping: ColumnMapping) -> 
     Raises:
         InputFault: a header that the mapping names is missing, a used one stands twice, or no visit can be dated.
 
-    >>> wanted(Path("c.csv"), ["months_since_onset", "ward", "nlr"], ColumnMapping())
-    Wanted(headers=('months_since_onset', 'nlr'), patient_header=None)
+    >>> wanted(Path("c.csv"), ["months_since_onset", "ward", "nlr"], ColumnMapping()).headers
+    ('months_since_onset', 'nlr')
     """
-    named = {header for source in mapping.sources.values() for header in source.headers}
-    used = named or set(known_columns())
+    used = mapping.used
+    named = used if mapping.sources else set()
     problems = []
     missing = sorted(named - set(headers))
     if missing:
@@ -41,7 +47,7 @@ def wanted(path: Path | str, headers: Sequence[str], mapping: ColumnMapping) -> 
     problems += [
         f"the mapping states {name} for all rows, and the file has a column {name}; drop one" for name in both
     ]
-    columns = set(mapping.sources) if mapping.sources else set(headers)
+    columns = set(mapping.sources) or set(headers) & used
     if not columns & {TIME, DATE}:
         problems.append(f"no column {TIME} or {DATE}; name columns as the vocabulary does, or give a mapping")
     source = mapping.sources.get(PATIENT)
@@ -49,5 +55,14 @@ def wanted(path: Path | str, headers: Sequence[str], mapping: ColumnMapping) -> 
         problems.append(f"the mapping makes {PATIENT} of several columns; name one header")
     if problems:
         raise InputFault(f"{path}: " + "; ".join(problems))
-    patient = source.headers[0] if source is not None else PATIENT if not named and PATIENT in headers else None
-    return Wanted(tuple(header for header in headers if header in used), patient)
+    patient = (
+        source.headers[0]
+        if source is not None
+        else PATIENT
+        if not named and PATIENT in used.intersection(headers)
+        else None
+    )
+    read = [header for header in headers if header in used]
+    not_read = [header for header in headers if header not in used]
+    given = [*(mapping.sources or read), *mapping.constants]
+    return Wanted(headers_of(read, not_read, given, mapping.ignored), patient)

@@ -13,13 +13,15 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
+from features.strict_csv import AS_UTF8, NOT_CLOSED, UTF_16_MARKS, faulty_line
 from scoring.columns import CODES, PATIENT, PROBLEMS, ROW
 from scoring.sources.csv_file import NOTHING
-from scoring.sources.csv_header import AS_UTF8, OTHER_SEPARATORS
+from scoring.sources.csv_header import OTHER_SEPARATORS
 from scoring.sources.piece import Ragged
-from scoring.sources.text_file import UTF_16_MARKS
 from scoring.spark.columns import FIELDS, LINE, ROW_NUMBER
 from scoring.spark.stopped import Stopped
+
+ON_SPARK = "; on Spark a text must not hold a line break: if it does, convert the file to Parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,10 @@ def ragged_rejects(table: pa.Table, headers: int, schema: pa.Schema) -> pa.Table
 
 
 def _table(rows: NDArray[Any], lines: list[bytes], layout: CsvLayout) -> pa.RecordBatch:
+    fault = faulty_line(lines, layout.headers)
+    if fault is not None:
+        at, what = fault
+        raise Stopped(f"row {rows[at]}{what}{ON_SPARK if NOT_CLOSED in what else ''}")
     data = b"\n".join(lines) + b"\n"
     if b"\r" in data.replace(b"\r\n", b""):
         raise Stopped(f"{_lines(rows)} hold a carriage return inside a line; end lines with a line feed")
@@ -121,10 +127,7 @@ def _table(rows: NDArray[Any], lines: list[bytes], layout: CsvLayout) -> pa.Reco
     kept = np.ones(len(lines), np.bool_)
     kept[[at for at, _ in ragged]] = False
     if table.num_rows != kept.sum():
-        raise Stopped(
-            f"{_lines(rows)} hold a quotation mark that is not closed on its line; on Spark a text must not hold a "
-            "line break: close it, or convert the file to Parquet"
-        )
+        raise Stopped(f"{_lines(rows)} hold a text with a line break{ON_SPARK}")
     return _in_order(rows, kept, [fields for _, fields in ragged], table)
 
 

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import click
 
+from features.headers import Headers
 from features.mapping import ColumnMapping, MappingError, read_mapping
 from features.today import latest_date
 from scoring.columns import Explain
 from scoring.reject_limit import reject_limit
 from scoring.settings import ScoreSettings
+from scoring.sources.naming import Named, unnamed
 from scoring.spark.run import run
 from scoring.spark.session import start
 from scoring.spark.stopped import Stopped
@@ -30,6 +32,7 @@ class SparkJob:
         settings: what is asked of the scorer.
         overwrite: whether an OUT that is there is replaced.
         master: where Spark runs; None where its own settings say it.
+        strict: whether a header that is not read, but is like a column, is a fault of the input.
     """
 
     source: str
@@ -39,9 +42,13 @@ class SparkJob:
     settings: ScoreSettings
     overwrite: bool
     master: str | None
+    strict: bool = False
 
-    def submit(self) -> Summary:
+    def submit(self, named: Named = unnamed) -> Summary:
         """Run it, in the session that is there or one of its own, and end the session.
+
+        Args:
+            named: is told what becomes of each header.
 
         Raises:
             Stopped, MappingError: there is no result; the text says why and what to do.
@@ -59,6 +66,8 @@ class SparkJob:
                 settings=self.settings,
                 mapping_digest=digest,
                 overwrite=self.overwrite,
+                strict=self.strict,
+                named=named,
             )
         finally:
             session.stop()
@@ -84,6 +93,7 @@ class NoResult(click.ClickException):
     "--as-of", type=click.DateTime(["%Y-%m-%d"]), help="The day that no visit may be after; default today."
 )
 @click.option("--overwrite", is_flag=True, help="Replace OUT, once the new one is whole.")
+@click.option("--strict", is_flag=True, help="Stop where a header that is not read is like a column.")
 @click.option("--master", help="Where Spark runs; under spark-submit its own --master says it.")
 def score_job(
     source: str,
@@ -95,6 +105,7 @@ def score_job(
     max_rejects: str,
     as_of: datetime | None,
     overwrite: bool,
+    strict: bool,
     master: str | None,
 ) -> None:
     """Score IN (Parquet, CSV, NDJSON) into the folder OUT: answers/, rejects/ and summary.json.
@@ -108,11 +119,16 @@ def score_job(
         raise click.BadParameter(str(error)) from None
     settings = ScoreSettings(explain, coverage, today)
     try:
-        found = SparkJob(source, out, pack, mapping_file, settings, overwrite, master).submit()
+        found = SparkJob(source, out, pack, mapping_file, settings, overwrite, master, strict).submit(_name)
     except (Stopped, MappingError) as error:
         raise NoResult(str(error)) from None
     click.echo(found.to_json().decode(), nl=False)
     raise click.exceptions.Exit(limit.exit_code(found.rejected, found.rows))
+
+
+def _name(headers: Headers) -> None:
+    for line in headers.lines():
+        click.echo(line, err=True)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from scoring.sources.text_file import UTF_16_MARKS
+from features.strict_csv import UTF_16_MARKS
 from scoring.spark.columns import LINE, PATH, ROW_NUMBER, START
 from scoring.spark.numbering import Place
 from scoring.spark.stopped import Stopped

@@ -15,6 +15,7 @@ from scoring.columns import answer_schema, reject_schema
 from scoring.fault import ScoringFault
 from scoring.rows.forecasts import require_coverage
 from scoring.settings import ScoreSettings
+from scoring.sources.naming import Named, headers_for, unnamed
 from scoring.spark.columns import ANSWERS, KIND, REJECTS, both_schema
 from scoring.spark.place import Place, making
 from scoring.spark.scored_rows import ScoreTask
@@ -52,6 +53,8 @@ def run(
     settings: ScoreSettings,
     mapping_digest: str | None = None,
     overwrite: bool = False,
+    strict: bool = False,
+    named: Named = unnamed,
 ) -> Summary:
     """Score a file or folder on a cluster, and return the summary that was written.
 
@@ -64,6 +67,7 @@ def run(
         settings: what is asked for.
         mapping_digest: sha256 of the mapping's file, for the summary.
         overwrite: whether a folder that is there is replaced, at the end.
+        strict, named: of headers, as `scoring.runs.run` has them.
 
     Raises:
         Stopped: there is no result; the text says why and what to do.
@@ -73,12 +77,12 @@ def run(
         require_coverage(pack.predictor.fitted, settings.coverage)
         with _reading(session), making(session, out, overwrite=overwrite) as place:
             read = read_source(session, source, mapping)
+            headers = headers_for(source, read.every_header, pack.predictor.matrix, named, strict=strict)
             shipped = ship(session, pack_folder, pack.id)
             tally = score_source(read, place, pack, shipped, mapping=mapping, settings=settings)
             about, predictor = read.as_json(), pack.predictor
-            summary = Summary(
-                about, mapping_digest, settings, predictor.pack, predictor.statement, read.rows, tally
-            )
+            told = (predictor.pack, predictor.statement, read.rows, tally, headers)
+            summary = Summary(about, mapping_digest, settings, *told)
             place.finish(summary.to_json())
             return summary
     except Stopped:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from features.headers import Headers
 from features.mapping import ColumnMapping
 from scoring.sources.wanted import Wanted, wanted
 from scoring.spark.columns import FIELDS, KEY, LINE, PATH, ROW_NUMBER, START
@@ -35,6 +36,7 @@ class Source:
     listing: str  # sha256 of the files' names, sizes and times
     patient_type: pa.DataType
     headers: int  # fields of a line of CSV; 0 for other input
+    every_header: Headers | None  # of a table
 
     def as_json(self) -> dict[str, object]:
         """What names the input in a summary: its bytes are not read twice for a digest of their own."""
@@ -96,7 +98,7 @@ def _lines(session: SparkSession, path: str, mapping: ColumnMapping, *, csv: boo
     if not csv:
         frame = lines.mapInArrow(_numbering(found), f"{ROW_NUMBER} bigint, {LINE} binary")
         rows = sum(block.rows for block in blocks)
-        return Source(frame, (), rows, _files(blocks), _listing(blocks), pa.string(), 0)
+        return Source(frame, (), rows, _files(blocks), _listing(blocks), pa.string(), 0, None)
     headers, chosen = _first_headers(path, lines, blocks, mapping)
     layout = CsvLayout(headers, chosen.headers)
     columns = [f"{own} string" for own in _own(layout.used)]
@@ -151,7 +153,7 @@ def _keyed(frame: DataFrame, chosen: Wanted, blocks: Sequence[Block], headers: i
         frame = frame.repartition(KEY).sortWithinPartitions(KEY, ROW_NUMBER)
     headed = _files(blocks) if headers else 0
     rows = sum(block.rows for block in blocks) - headed
-    return Source(frame, used, rows, _files(blocks), _listing(blocks), patient_type, headers)
+    return Source(frame, used, rows, _files(blocks), _listing(blocks), patient_type, headers, chosen.every)
 
 
 def _kind(session: SparkSession, path: str) -> str:

@@ -121,7 +121,7 @@ def test_every_problem_of_a_mapping_in_one_message(tmp_path: Path) -> None:
         "unknown key 'owner'",
         "name is not a text",
         "scale 'alsfrs' is not one of alsfrs_r_total, alsfrs_total",
-        "column 'crp' is not in the vocabulary (`tregcast vocabulary` lists it)",
+        "column 'crp' is not in the vocabulary (is it crp_mg_l?)",
         "column 'il6_pg_ml': unit 'pg' is not one of pg/mL",
         "column 'sex': value 'woman' is not one of female, male",
         "column 'onset_site': value 'limb' is not one of bulbar, spinal, respiratory",
@@ -159,6 +159,81 @@ def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(MappingError, match="decode"):
         read_mapping(tmp_path / "binary.toml")
+
+
+CONFLICTS = [
+    ("crp_mg_l = 'CRP'\nnfl_pg_ml = 'CRP'", "header 'CRP' is given to crp_mg_l and nfl_pg_ml; one header is one"),
+    (
+        "crp_mg_l = 'CRP'\nnfl_pg_ml = { header = 'CRP', unit = 'pg/mL' }",
+        "header 'CRP' is given to crp_mg_l and nfl",
+    ),
+    ("crp_mg_l = 'CRP'\nnfl_pg_ml = { sum = ['CRP'] }", "header 'CRP' is given to crp_mg_l and nfl_pg_ml"),
+    ("crp_mg_l = 'CRP'\ncrp_mg_l_comparator = 'CRP'", "header 'CRP' is given to crp_mg_l and crp_mg_l_comparator"),
+    ("alsfrs_total = 'score'\nalsfrs_r_total = 'score'", "header 'score' is given to alsfrs_total and alsfrs_r_"),
+    ("patient_id = 'ID'\nsite = 'ID'", "header 'ID' is given to patient_id and site"),
+    ("visit_date = 'day'\nonset_date = 'day'", "header 'day' is given to visit_date and onset_date"),
+    ("sex = 'X'\nc9orf72 = 'X'", "header 'X' is given to sex and c9orf72"),
+    (
+        "sex = { header = 'X', values = { F = 'female' } }\ncrp_mg_l = 'X'",
+        "header 'X' is given to sex and crp_mg_l",
+    ),
+    ("nlr = { sum = ['a', 'b'] }\ncrp_mg_l = { sum = ['b', 'a'] }", "header 'a' is given to nlr and crp_mg_l"),
+    (
+        "onset_site = { flags = { bulbar = 'B', spinal = 'B' } }",
+        "column 'onset_site': header 'B' stands there twice",
+    ),
+    ("onset_site = { flags = { bulbar = 'B' } }\nsite = 'B'", "header 'B' is given to onset_site and site"),
+    (
+        "onset_site = { flags = { bulbar = 'B' } }\nriluzole = { flags = { yes = 'B' } }",
+        "header 'B' is given to onset_site and riluzole",
+    ),
+    ("months_since_onset = { sum = ['month', 'month'] }", "header 'month' stands there twice"),
+    ("crp_mg_l = 'nfl_pg_ml'", "column 'crp_mg_l': header 'nfl_pg_ml' is the column of another quantity"),
+    ("crp_mg_l = ''", "column 'crp_mg_l': a header is empty"),
+    ("patient_id = { sum = ['a', 'b'] }", "column 'patient_id': sum is for numbers, and this is none"),
+    ("crp_mg_l = { unit = 'mg/L' }", "column 'crp_mg_l': give exactly one of header, flags, sum"),
+    ("CRP = 'crp'", "column 'CRP' is not in the vocabulary (is it crp_mg_l?)"),
+    ("comment = 'note'", "column 'comment' is not in the vocabulary (`tregcast vocabulary` lists it)"),
+]
+
+
+@pytest.mark.parametrize(("columns", "says"), CONFLICTS)
+def test_one_header_for_two_things(tmp_path: Path, columns: str, says: str) -> None:
+    text = refused(tmp_path, f"[columns]\n{columns}\n")
+    assert says in text
+    assert "; mapping" not in text
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "months_since_onset = { sum = ['base', 'month'] }\ndeath_month = { sum = ['base', 'death'] }",
+        "months_since_onset = 'month'\nage_years = { sum = ['onset_age', 'month'] }",
+        "alsfrs_speech = 'q1'\nalsfrs_r_total = { sum = ['q1', 'q2'] }",
+        "sex = { header = 'G', values = { A = 'female' } }\nriluzole = { header = 'G', values = { A = 'yes' } }",
+        "crp_mg_l = 'crp_mg_l'\nnfl_pg_ml = 'nfl_pg_ml'",
+    ],
+)
+def test_headers_that_may_be_shared(tmp_path: Path, columns: str) -> None:
+    assert len(mapping(tmp_path, f"[columns]\n{columns}\n").sources) == 2
+
+
+def test_all_that_share_one_header_are_named(tmp_path: Path) -> None:
+    text = refused(tmp_path, "[columns]\ncrp_mg_l = 'X'\nnlr = 'X'\nnfl_pg_ml = 'X'\n")
+    for pair in ("crp_mg_l and nlr", "crp_mg_l and nfl_pg_ml", "nlr and nfl_pg_ml"):
+        assert f"header 'X' is given to {pair}" in text
+
+
+def test_headers_that_are_left_out_on_purpose(tmp_path: Path) -> None:
+    found = mapping(tmp_path, "ignore = ['crp_mg_l', 'Ward']")
+    table, unused = apply_mapping(found, {"crp_mg_l": [1], "nlr": [2], "Ward": ["x"]})
+    assert table == {"nlr": [2]}
+    assert unused == ["crp_mg_l", "Ward"]
+    assert "header 'CRP' is read for crp_mg_l and stands in ignore" in refused(
+        tmp_path, "ignore = ['CRP']\n[columns]\ncrp_mg_l = 'CRP'"
+    )
+    for wrong in ("'CRP'", "[1]", "{ a = 'b' }", "3"):
+        assert "ignore is not a list of texts" in refused(tmp_path, f"ignore = {wrong}")
 
 
 def test_headers_that_the_file_does_not_have(tmp_path: Path) -> None:

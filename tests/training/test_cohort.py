@@ -155,6 +155,24 @@ def test_problems_are_told_by_row_and_column_without_the_value(tmp_path: Path) -
     assert problem == "row 4: crp_mg_l is above 0-500 mg/L; sent in ug/L?"
 
 
+def test_headers_are_named_before_training_and_strict_stops_at_one_that_is_like_a_column(tmp_path: Path) -> None:
+    rows = "".join(f"{line},x\n" for line in ONE_PATIENT.split())
+    file = written(tmp_path, HEADER.replace("crp_mg_l", "CRP").strip() + ",ward\n" + rows)
+    heard: list[str] = []
+    report = read_cohort(file, progress=heard.append).report
+    assert report.unused_headers == ("CRP", "ward")
+    assert report.near_headers == (("CRP", ("crp_mg_l",)),)
+    assert heard[:2] == [
+        "headers read: patient_id, months_since_onset, alsfrs_r_total, sex",
+        "headers not read: CRP, ward",
+    ]
+    warning = "header 'CRP' is no column of the vocabulary and is not read, but is like crp_mg_l; rename it"
+    assert heard[2].startswith(f"Warning: {warning}")
+    with pytest.raises(CohortError, match=warning):
+        read_cohort(file, strict=True)
+    read_cohort(written(tmp_path, HEADER + ONE_PATIENT), strict=True)
+
+
 def test_unused_headers_are_told(tmp_path: Path) -> None:
     text = (HEADER + ONE_PATIENT).replace("crp_mg_l", "CRP")
     assert read_cohort(written(tmp_path, text)).report.unused_headers == ("CRP",)

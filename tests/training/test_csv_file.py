@@ -88,6 +88,33 @@ def test_lines_count_line_breaks_within_quotation_marks_and_blank_lines(tmp_path
     assert read_layout(written(tmp_path, text)) == Layout(("patient_id", "two\nlines"), (3, 6))
 
 
-def test_a_quotation_mark_that_is_not_closed(tmp_path: Path) -> None:
-    with pytest.raises(CohortError, match="cannot be read"):
-        read_cohort(written(tmp_path, HEADER + 'a,10,40,"2.5\n' + ROWS))
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ('a,10,40,"2.5\n' + ROWS, "line 2, field 4 (crp_mg_l): a quotation mark is not closed"),
+        (
+            'a,10,40,"secret\n' + ROWS + 'b,11,40,5" step\n',
+            "line 6, field 4 (crp_mg_l): text stands after the mark",
+        ),
+        ('a,10,40,"secret\n' + ROWS + 'b,11,40,step"\n', "lines 2 to 6, field 4 (crp_mg_l): between one quotation"),
+        ("a,10,40,2\0" + "5\n" + ROWS, "line 2 holds a byte 0"),
+        ("a,10,40,2\r5\n" + ROWS, "line 2 holds a carriage return within it"),
+    ],
+)
+def test_what_would_swallow_rows(tmp_path: Path, rows: str, says: str) -> None:
+    """What pandas makes of the second and third: 2 rows for 5, and 1, without a word."""
+    path = written(tmp_path, HEADER + rows)
+    with pytest.raises(CohortError) as error:
+        read_cohort(path)
+    assert says in str(error.value)
+    assert "secret" not in str(error.value)
+
+
+def test_lines_that_end_with_carriage_returns_alone(tmp_path: Path) -> None:
+    with pytest.raises(CohortError, match="its lines end with carriage returns alone; save it with line feeds"):
+        read_cohort(written(tmp_path, (HEADER + ROWS).replace("\n", "\r")))
+
+
+def test_a_header_again_in_the_middle_and_a_footer_are_patients_that_are_left_out(tmp_path: Path) -> None:
+    report = read_cohort(written(tmp_path, HEADER + ROWS + HEADER + "Total,,117,\n")).report
+    assert (report.patients, report.patients_excluded, report.examples) == (3, 2, 2)

@@ -12,7 +12,7 @@ import pytest
 from features.table import patients
 from model.answer import NUMBERS, Prediction, render
 from model.predictor import Predictor
-from training.scoring import TEXTS, score_table
+from training.scoring import TEXTS, NearHeader, score_table
 
 if TYPE_CHECKING:
     from tests.conftest import Trained
@@ -122,3 +122,12 @@ def test_whole_numbers_are_numbers(predictor: Predictor, trained: Trained) -> No
     assert (table.dtypes.iloc[:3] == "int64").all()
     doubles = table.astype({"months_since_onset": "float64", "alsfrs_r_total": "float64", "age_years": "float64"})
     pd.testing.assert_frame_equal(score_table(predictor, table), score_table(predictor, doubles), check_exact=True)
+
+
+def test_a_misspelt_column_is_warned_of(predictor: Predictor, table: pd.DataFrame) -> None:
+    few = table.head(3).drop(columns="provenance").rename(columns={"nfl_pg_ml": "NfL_pg_ml"}).assign(ward="x")
+    words = "column 'NfL_pg_ml' is no column .* but is like nfl_pg_ml; rename it"
+    with pytest.warns(NearHeader, match=words) as told:
+        score_table(predictor, few)
+    assert len(told) == 1
+    assert told[0].filename == __file__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -298,3 +299,16 @@ def test_the_summary_is_a_table_a_person_can_read(trained: Trained) -> None:
 def row_of(lines: list[str], name: str) -> list[str]:
     [line] = [line for line in lines if line.startswith(f"{name} ")]
     return line.removeprefix(name).split()
+
+
+def test_mlflow_names_the_columns_that_the_model_does_not_read(
+    model: PyFuncModel, reference_frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It drops them before the model sees them, so that the model cannot warn of them itself."""
+    heard: list[str] = []
+    monkeypatch.setattr(logging.getLogger("mlflow.models.utils"), "warning", lambda text, *_: heard.append(text))
+    columns = ["patient_id", "months_since_onset", "alsfrs_r_total", "nfl_pg_ml"]
+    few = reference_frame.head(2)[columns].astype(dict.fromkeys(columns[1:], "float64"))
+    model.predict(few.rename(columns={"nfl_pg_ml": "NfL_pg_ml"}))
+    assert "extra inputs" in heard[0]
+    assert "NfL_pg_ml" in heard[0]

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from features.derive import SCALE_MAXIMUM
+from features.headers import remedy_of, rule_of
 from features.table import COMPARATOR, absent
 from features.vocabulary import vocabulary
 from training.contract.contract_finding import Finding, Material, Severity
 from training.examples import FEWEST_MEASURED, matrix_of
 from training.foretelling import STRONGEST, foretelling
-from training.near_match import near_columns
 from training.ways import other_ways
 
 FEWEST_CONSTANT = 10
@@ -22,13 +22,12 @@ MOST_ZEROS = 0.02
 
 
 def unused_headers(material: Material) -> Iterator[Finding]:
-    """Headers that no column is read from; a warning where one is like a column that is not there."""
-    for header in material.table.unused_headers:
-        near = [column for column in near_columns(header) if column not in material.table.columns]
-        if near and not material.table.mapping.sources:
-            rule = f"is no column of the vocabulary and is not read, but is like {' or '.join(near)}"
-            unit = ', unit = "..."' if near[0] in vocabulary().by_column else ""
-            remedy = f'rename it, or map it: {near[0]} = {{ header = "{header}"{unit} }}'
+    """Headers that no column is read from; a warning where one is, or is like, a column that is not there."""
+    found = material.table.headers
+    for header in found.not_read:
+        if header in found.near:
+            near = found.near[header]
+            rule, remedy = rule_of(header, near), remedy_of(header, near)
             yield Finding(Severity.WARNING, "near_header", rule, remedy, column=header)
         else:
             remedy = "nothing need be done, unless it holds a quantity that `tregcast vocabulary` lists"

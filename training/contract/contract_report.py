@@ -9,13 +9,13 @@ from importlib.resources import files
 from pathlib import Path
 
 from features.derive import SCALE_MAXIMUM
+from features.near_match import near_columns
 from features.units import amount
 from training.contract.column_summary import ColumnSummary
 from training.contract.contract import Checked, lines_of
 from training.contract.contract_finding import Finding, Severity
 from training.contract.contract_groups import Group, groups, place, sentence
 from training.contract.outcome_coverage import OutcomeCoverage, Spread
-from training.near_match import near_columns
 
 FORMAT, FORMAT_VERSION = "tregcast-cohort-check", 1
 SHOWN_ON_TERMINAL, SHOWN_ON_PAGE = 3, 100

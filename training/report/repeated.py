@@ -46,7 +46,7 @@ def repeated(
         CohortError, MappingError: the cohort or its mapping cannot be used.
         RegistryError: the run did not log what is needed.
     """
-    cohort = read_cohort(cohort_path, mapping_path, index_visits=made.recipe.index_visits)
+    cohort = read_cohort(cohort_path, mapping_path, index_visits=made.recipe.index_visits, progress=progress)
     require_same_cohort(made, card, cohort)
     examples = examples_of(cohort)
     difference = made.pack.predictor.matrix.difference(examples.matrix.columns)

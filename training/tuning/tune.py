@@ -111,7 +111,7 @@ def tune(
     plan, begun = plan or Plan(), Beginning.now()
     if plan.name is not None and not NAME.fullmatch(plan.name):
         raise StoreError(f"--name = {plan.name!r} is not of letters, digits, dot, dash and underscore")
-    cohort = read_cohort(cohort_path, mapping_path, index_visits=plan.index_visits)
+    cohort = read_cohort(cohort_path, mapping_path, index_visits=plan.index_visits, progress=progress)
     require_enough(cohort)
     examples = examples_of(cohort)
     uri = open_store(tracking_uri)

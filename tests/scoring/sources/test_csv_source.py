@@ -108,8 +108,15 @@ def test_every_row_has_its_number(tmp_path_factory: pytest.TempPathFactory, line
         (codecs.BOM_UTF8 + b"Gr\xf6\xdfe," + HEADER.encode(), "line 1 is not UTF-8 text (byte 0xf6)"),
         ((HEADER + ROWS).encode("utf-16"), "it is UTF-16 text; save it as UTF-8"),
         ((HEADER + ROWS).replace("\n", "\r"), "its lines end with carriage returns alone"),
-        (HEADER + 'secret,10,40,"2.5\n' + ROWS, "line 2: a quotation mark is not closed"),
-        (HEADER + 'secret,10,40,"2.5\n' + ROWS[:-1], "line 2: a quotation mark is not closed"),
+        (
+            HEADER + 'secret,10,40,"2.5\n' + ROWS,
+            "line 2, field 4 (crp_mg_l): a quotation mark is not closed",
+        ),
+        (
+            HEADER + 'secret,10,40,"2.5\n' + ROWS[:-1],
+            "line 2, field 4 (crp_mg_l): a quotation mark is not closed",
+        ),
+        ('patient_id,"months_since_onset\n' + ROWS, "line 1, field 2: a quotation mark is not closed"),
         (HEADER + 'secret,10,40,"' + ROWS * 400_000, "a row is longer than 4 MiB; look for a quotation mark"),
     ],
 )
@@ -187,7 +194,26 @@ def test_what_stops_a_run_in_the_midst_of_a_ragged_row_stops_it(
         deque((read(path, block_bytes=2**14) for _ in range(30)), maxlen=0)
 
 
+def test_a_text_that_swallowed_the_next_row_is_no_ragged_row(tmp_path: Path) -> None:
+    told = fault(written(tmp_path, HEADER + 'secret,"10,40,2.5\nb,11,40,"2.5\n' + ROWS))
+    assert "line 3, field 2 (months_since_onset): text stands after the mark that ends a quoted text" in told
+    assert "secret" not in told
+
+
 def test_a_ragged_row_over_several_lines_tells_of_the_mark(tmp_path: Path) -> None:
-    path = written(tmp_path, HEADER + 'a,"10,40,2.5\nb,11,40,"2.5\n' + ROWS)
+    path = written(tmp_path, HEADER + 'a,10,"40\nok"\n' + ROWS)
     [ragged] = [each for piece in open_csv(path, ColumnMapping()).pieces() for each in piece.ragged]
     assert "goes over 2 lines; look for a quotation mark" in str(ragged.problem)
+
+
+def test_a_header_again_in_the_middle_is_a_row_of_its_own_which_is_rejected_later(tmp_path: Path) -> None:
+    rows, ragged = read(written(tmp_path, HEADER + ROWS + HEADER + "Total,,117,\nTotal,117\n"))
+    assert rows[4] == ("patient_id", "months_since_onset", "alsfrs_r_total", "crp_mg_l")
+    assert rows[5] == ("Total", None, "117", None)
+    assert ragged == {6: 2}
+
+
+def test_headers_without_a_name_are_not_read(tmp_path: Path) -> None:
+    source = open_csv(written(tmp_path, "," + HEADER.strip() + ",\n0,a,10,40,2.5,\n"), ColumnMapping())
+    assert source.every_header.not_read == ("", "")
+    assert source.every_header.near == {}

@@ -314,12 +314,32 @@ def test_a_result_that_came_meanwhile_is_kept(session: SparkSession, tmp_path: P
     assert_nothing_left(tmp_path, "out")
 
 
+def test_a_misspelt_header_is_named_or_stops_the_job(scored: Run, frame: pd.DataFrame, tmp_path: Path) -> None:
+    spoilt = frame.drop(columns="provenance").rename(columns={"nfl_pg_ml": "NfL_pg_ml"}).assign(ward="x")
+    spoilt.to_csv(tmp_path / "in.csv", index=False)
+    spoilt.to_parquet(tmp_path / "in.parquet", index=False)
+    for name in ("in.csv", "in.parquet"):
+        heard: list[str] = []
+        with pytest.raises(Stopped, match=r"header 'NfL_pg_ml' is no column .* is like nfl_pg_ml.*\(--strict\)"):
+            scored(tmp_path / name, tmp_path / "out", strict=True)
+        assert_nothing_left(tmp_path, "in.csv", "in.parquet")
+        summary = scored(tmp_path / name, tmp_path / "out", named=lambda found: heard.extend(found.lines()))  # noqa: B023
+        assert summary.headers is not None
+        assert summary.headers.near == {"NfL_pg_ml": ("nfl_pg_ml",)}
+        assert summary.headers.not_read == ("NfL_pg_ml", "ward")
+        assert heard[-1].startswith("Warning: header 'NfL_pg_ml'")
+        document = json.loads((tmp_path / "out" / "summary.json").read_bytes())
+        assert document["headers"]["near"] == {"NfL_pg_ml": ["nfl_pg_ml"]}
+        shutil.rmtree(tmp_path / "out")
+
+
 @pytest.mark.parametrize(
     ("name", "spoil", "words"),
     [
         ("in.parquet", lambda data: data[: len(data) // 2], r"Spark: .*in\.parquet"),
         ("in.parquet", lambda data: data[:4] + b"\xff" * 2000 + data[2004:], r"in\.parquet|Spark ended"),
-        ("in.csv", lambda data: data.replace(b"\n", b'\n"', 40), "not closed on its line"),
+        ("in.csv", lambda data: data.replace(b"\n", b'\n"', 40), "a quotation mark is not closed"),
+        ("in.csv", lambda data: data.rstrip() + b'\n"x"y' + b"," * 40 + b"\n", "text stands after the mark"),
         ("in.csv", lambda data: data.replace(b",", b";"), "separated by semicolons"),
         ("in.csv", lambda data: data.decode().encode("utf-16"), "UTF-16"),
         ("in.csv", lambda data: data.replace(b"months_since_onset", b"month"), "no column months_since_onset"),

@@ -18,9 +18,14 @@ def near_columns(header: str) -> tuple[str, ...]:
 
     >>> near_columns("crp"), near_columns("CRP (mg/L)"), near_columns("IL-6"), near_columns("comment")
     (('crp_mg_l',), ('crp_mg_l',), ('il6_pg_ml',), ())
+    >>> near_columns("crp_comparator")
+    ('crp_mg_l_comparator',)
     """
     words = _words()
     plain = _plain(header)
+    if plain.endswith(COMPARATOR):
+        columns = vocabulary().by_column
+        return tuple(near + COMPARATOR for near in near_columns(plain.removesuffix(COMPARATOR)) if near in columns)
     if not plain:
         return ()
     if plain in words:
