@@ -184,8 +184,8 @@ def _named(out: Path, ending: str) -> Path:
     >>> print(_named(Path("a/b.c.csv.gz"), ".rejects.csv"))
     a/b.c.rejects.csv
     """
-    known = next((each for each in ENDINGS if out.name.endswith(each)), "")
-    return out.with_name(out.name.removesuffix(known) + ending)
+    known = next((each for each in ENDINGS if out.name.lower().endswith(each)), "")
+    return out.with_name(out.name[: len(out.name) - len(known)] + ending)
 
 
 def _day(said: str | None) -> str:

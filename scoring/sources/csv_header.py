@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from features.table_file import SEP_NOTE, is_sep_note
 from scoring.fault import InputFault
 from scoring.sources.text_file import UTF_16_MARKS
 
@@ -29,6 +30,8 @@ def read_header(path: Path, file: BinaryIO) -> list[str]:
     if headers is None:
         raise InputFault(f"{path}: it is empty; export it again, with a line of headers")
     line = ",".join(headers)
+    if is_sep_note(line):
+        raise InputFault(f"{path}: {SEP_NOTE}")
     separator = max(OTHER_SEPARATORS, key=line.count)
     if line.count(separator) > line.count(","):
         raise InputFault(

@@ -20,6 +20,11 @@ class Wanted:
     patient_header: str | None
 
 
+def wanted_headers(mapping: ColumnMapping) -> set[str]:
+    """Every header that is read where a table has it."""
+    return {header for source in mapping.sources.values() for header in source.headers} or set(known_columns())
+
+
 def wanted(path: Path | str, headers: Sequence[str], mapping: ColumnMapping) -> Wanted:
     """What is read of a table with these headers; all that is wrong with them is told at once.
 

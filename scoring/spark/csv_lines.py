@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
+from features.table_file import SEP_NOTE, is_sep_note, named_by_bytes
 from scoring.columns import CODES, PATIENT, PROBLEMS, ROW
-from scoring.sources.csv_file import NOTHING
 from scoring.sources.csv_header import AS_UTF8, OTHER_SEPARATORS
 from scoring.sources.piece import Ragged
+from scoring.sources.plain import without_words
 from scoring.sources.text_file import UTF_16_MARKS
 from scoring.spark.columns import FIELDS, LINE, ROW_NUMBER
 from scoring.spark.stopped import Stopped
@@ -24,10 +25,11 @@ from scoring.spark.stopped import Stopped
 
 @dataclass(frozen=True, slots=True)
 class CsvLayout:
-    """The headers of every file, and those whose columns are read."""
+    """The headers of every file, those whose columns are read, and the one of the patients' identifiers."""
 
     headers: tuple[str, ...]
     used: tuple[str, ...]
+    patient_header: str | None = None
 
 
 def read_headers(line: bytes) -> tuple[str, ...]:
@@ -41,6 +43,9 @@ def read_headers(line: bytes) -> tuple[str, ...]:
     """
     if line.startswith(UTF_16_MARKS):
         raise Stopped(f"it is UTF-16 text; {AS_UTF8}")
+    what = named_by_bytes(line)
+    if what is not None:
+        raise Stopped(f"its first bytes are those of {what}, not of a CSV file; name it by what it is")
     try:
         text = line.decode("utf-8-sig").rstrip("\r")
         headers = next(csv.reader(io.StringIO(text), strict=True), [])
@@ -48,6 +53,8 @@ def read_headers(line: bytes) -> tuple[str, ...]:
         raise Stopped(f"its header is not UTF-8 text; {AS_UTF8}") from None
     except csv.Error as error:
         raise Stopped(f"its header: {error}; look for a quotation mark that is not closed") from None
+    if is_sep_note(text):
+        raise Stopped(SEP_NOTE)
     separator = max(OTHER_SEPARATORS, key=text.count)
     if text.count(separator) > text.count(","):
         found = OTHER_SEPARATORS[separator]
@@ -68,9 +75,9 @@ def parsed(batches: Iterable[pa.RecordBatch], layout: CsvLayout) -> Iterator[pa.
         Stopped: a file with other headers, text that is not UTF-8, a quotation mark that is not closed on its line.
 
     >>> lines = pa.record_batch({ROW_NUMBER: [0, 1, 2, 3], LINE: [b"id,crp", b"a,<0.3", b"b,1,2", b"NA,4"]})
-    >>> [batch] = parsed([lines], CsvLayout(("id", "crp"), ("id", "crp")))
+    >>> [batch] = parsed([lines], CsvLayout(("id", "crp"), ("id", "crp"), "id"))
     >>> batch.to_pydict()[FIELDS], batch["id"].to_pylist(), batch["crp"].to_pylist()
-    ([None, None, 3], ['a', None, None], ['<0.3', '4', None])
+    ([None, None, 3], ['a', 'NA', None], ['<0.3', '4', None])
     """
     for batch in batches:
         rows = batch[ROW_NUMBER].to_numpy()
@@ -112,7 +119,7 @@ def _table(rows: NDArray[Any], lines: list[bytes], layout: CsvLayout) -> pa.Reco
             pa_csv.ConvertOptions(
                 include_columns=layout.used,
                 column_types=dict.fromkeys(layout.used, pa.string()),
-                null_values=NOTHING,
+                null_values=[""],  # other words for nothing are identifiers in one column
                 strings_can_be_null=True,
             ),
         )
@@ -125,6 +132,7 @@ def _table(rows: NDArray[Any], lines: list[bytes], layout: CsvLayout) -> pa.Reco
             f"{_lines(rows)} hold a quotation mark that is not closed on its line; on Spark a text must not hold a "
             "line break: close it, or convert the file to Parquet"
         )
+    table = without_words(table, layout.patient_header)
     return _in_order(rows, kept, [fields for _, fields in ragged], table)
 
 

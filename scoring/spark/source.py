@@ -98,7 +98,7 @@ def _lines(session: SparkSession, path: str, mapping: ColumnMapping, *, csv: boo
         rows = sum(block.rows for block in blocks)
         return Source(frame, (), rows, _files(blocks), _listing(blocks), pa.string(), 0)
     headers, chosen = _first_headers(path, lines, blocks, mapping)
-    layout = CsvLayout(headers, chosen.headers)
+    layout = CsvLayout(headers, chosen.headers, chosen.patient_header)
     columns = [f"{own} string" for own in _own(layout.used)]
     schema = ", ".join([f"{ROW_NUMBER} bigint", f"{FIELDS} int", *columns])
     frame = lines.mapInArrow(_parsing(found, layout), schema)
