@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from features.derive import SCALE_MAXIMUM, Scale
 from features.identifier import LIKE_NOTHING
@@ -129,7 +129,7 @@ def _read_csv(path: Path, mapping: ColumnMapping, headers: Sequence[str]) -> pd.
     coded = {header for source in mapping.sources.values() if source.values for header in source.headers}
     texts = {*whose, *_headers(mapping, SITE), *coded}
     nothing = {header: [""] if header in whose else ["", *LIKE_NOTHING] for header in headers}
-    packed = "gzip" if path.name.lower().endswith(".gz") else None
+    packed: Literal["gzip"] | None = "gzip" if path.name.lower().endswith(".gz") else None
     return pd.read_csv(
         path,
         dtype=dict.fromkeys(texts, "str"),

@@ -32,6 +32,7 @@ def read_parquet(
         ValueError: a column holds what no cell, no identifier or no day is; all of them are told.
         OSError: the file cannot be had.
     """
+    import pandas as pd
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
@@ -54,7 +55,7 @@ def read_parquet(
     kept = [name for name in table.column_names if name in made or name not in used or _is_cell(table[name].type)]
     frame: pd.DataFrame = table.select([name for name in kept if name not in made]).to_pandas(ignore_metadata=True)
     for name, cells in made.items():
-        frame[name] = cells
+        frame[name] = pd.Series(cells, index=frame.index, dtype=object)
     return frame[kept]
 
 

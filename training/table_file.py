@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +26,7 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
         if ending == ".parquet":
             frame.to_parquet(scratch, index=False)
         else:
-            packed = "gzip" if ending == ".csv.gz" else None
+            packed: Literal["gzip"] | None = "gzip" if ending == ".csv.gz" else None
             frame.to_csv(scratch, index=False, compression=packed)
         scratch.replace(path)
     finally:

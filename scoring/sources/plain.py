@@ -142,7 +142,7 @@ def days(column: pa.ChunkedArray, header: str, *, zone_unknown: bool = False, be
     naive = column.type.tz is None
     if zone_unknown:
         within = _within_a_day(column.cast(pa.int64()), 86_400 * _SECOND[column.type.unit])
-        _require(pc.not_equal(within, 0), header, before, lambda _: ZONE_UNKNOWN, DAY_REMEDY)
+        _require(pc.not_equal(within, 0), header, before, _always(ZONE_UNKNOWN), DAY_REMEDY)
         column, naive = column.cast(pa.timestamp(column.type.unit)), True
     try:
         local = column if naive else pc.local_timestamp(column)
@@ -174,8 +174,12 @@ def _by_cell(column: pa.ChunkedArray, header: str, before: int) -> pa.ChunkedArr
             texts.append(identifier(cell))
         except IdentifierError as error:
             wrong = pc.equal(encoded.indices, place)
-            _require(pa.chunked_array([wrong]), header, before, lambda _, rule=str(error): rule, REMEDY)
+            _require(pa.chunked_array([wrong]), header, before, _always(str(error)), REMEDY)
     return pa.chunked_array([pa.array(texts, pa.string()).take(encoded.indices)])
+
+
+def _always(rule: str) -> Callable[[int], str]:
+    return lambda _: rule
 
 
 def _rule(cell: object) -> str:
