@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from commands.options import DEFAULT_MODEL, NEW_FILE, Fault, mapping_option, tracking_uri_option
+from commands.options import DEFAULT_MODEL, NEW_FILE, Fault, mapping_option, tell_result, tracking_uri_option
 from commands.registry import pack_folder
 from commands.score_here import reported, scored_here, stoppable
 from commands.score_on_spark import scored_on_spark
@@ -154,9 +154,9 @@ def score(
 
 
 def _tell(found: Summary, written: Iterable[object]) -> None:
-    click.echo(str(found))
-    for place in written:
-        click.echo(f"Written: {place}")
+    places = [str(place) for place in written]
+    lines = [str(found), *(f"Written: {place}" for place in places)]
+    tell_result("\n".join(lines), f"the files are in their place: {', '.join(places)}")
 
 
 def _there(source: str) -> Path:
@@ -189,12 +189,8 @@ def _named(out: Path, ending: str) -> Path:
 
 
 def _day(said: str | None) -> str:
-    from datetime import UTC
-
-    from features.today import latest_date
-
     if said is None:
-        return latest_date(datetime.now(UTC)).isoformat()
+        return datetime.now().astimezone().date().isoformat()  # of the clock here, as a person would say it
     try:
         if len(said) != len("YYYY-MM-DD"):
             raise ValueError(said)

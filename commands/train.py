@@ -14,6 +14,7 @@ from commands.options import (
     mapping_option,
     settings_option,
     tell,
+    tell_result,
     tracking_uri_option,
 )
 
@@ -61,4 +62,4 @@ def train(
         )
     except (CohortError, MappingError, Refused, SettingsError, StoreError) as error:
         raise Fault(str(error)) from error
-    click.echo(summary(made))
+    tell_result(summary(made), "the model is registered")

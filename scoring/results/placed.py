@@ -33,7 +33,7 @@ def written(target: Path) -> Iterator[BinaryIO]:
 
 
 def place(target: Path) -> None:
-    """Put the whole file in its place."""
+    """Put the whole file in its place; of a symbolic link, in the place of the link itself."""
     unfinished(target).replace(target)
     sync(target.parent)
 

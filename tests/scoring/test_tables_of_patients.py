@@ -7,12 +7,14 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from features.mapping import ColumnMapping
-from features.table import patients
+from features.mapping import ColumnMapping, read_mapping
+from features.table import absent, patients
 from scoring.fault import InputFault
 from scoring.rows.cells import identities, read_days
+from scoring.rows.mapped import mapped_columns
 from scoring.sources.opening import open_source
 from tests.scoring.tables_of_patients import (
     DAYS,
@@ -126,3 +128,43 @@ def test_endings_in_capitals(name: str, tmp_path: Path) -> None:
     assert np.array_equal(piece.rows, [1])
     if "JSON" not in name:
         assert len(read_cohort_table(tmp_path / name).rows) == 1
+
+
+FLAGS = {
+    "values": 'values = { true = "yes", false = "no" }',
+    "values as Python writes them": 'values = { True = "yes", False = "no" }',
+}
+CODES = [True, None, False]
+
+
+@pytest.mark.parametrize("said", FLAGS.values(), ids=FLAGS)
+@pytest.mark.parametrize("form", ["parquet", "csv", "CSV of Python"])
+def test_booleans_map_as_true_and_false_in_every_format(said: str, form: str, tmp_path: Path) -> None:
+    """And as flags; whole numbers with gaps are their digits."""
+    mapping = tmp_path / "m.toml"
+    mapping.write_text(
+        '[columns]\npatient_id = "ID"\nmonths_since_onset = "t"\n'
+        f'riluzole = {{ header = "drug", {said} }}\n'
+        'onset_site = { flags = { bulbar = "b", spinal = "s" } }\n'
+        'sex = { header = "sex", values = { 1 = "male", 2 = "female" } }\n'
+    )
+    frame = pd.DataFrame({"ID": ["a", "b", "c"], "t": [1.0, 2.0, 3.0], "drug": pd.array(CODES, "boolean")})
+    frame = frame.assign(b=frame["drug"], s=~frame["drug"], sex=pd.array([1, None, 2], "Float64"))
+    if form == "parquet":
+        frame.to_parquet(path := tmp_path / "t.parquet")
+    else:
+        text = frame.to_csv(index=False)
+        (path := tmp_path / "t.csv").write_text(text if "Python" in form else text.lower().replace("id,", "ID,"))
+    known = read_mapping(mapping)
+    [piece] = open_source(path, known).pieces()
+    assert piece.table is not None
+    wanted = {
+        "riluzole": ["yes", None, "no"],
+        "onset_site": ["bulbar", None, "spinal"],
+        "sex": ["male", None, "female"],
+    }
+    here = mapped_columns(piece.table, known)
+    assert {name: here[name] for name in wanted} == wanted
+    rows = read_cohort_table(path, mapping).rows
+    told = {name: [None if absent(row[name]) else row[name] for row in rows] for name in wanted}
+    assert told == wanted

@@ -16,10 +16,13 @@ from pyspark.sql import SparkSession
 
 from features.mapping import ColumnMapping
 from scoring.fault import ScoringFault
+from scoring.sources.parquet_file import open_parquet
 from scoring.spark.columns import KEY, ROW_NUMBER
+from scoring.spark.place import making
 from scoring.spark.run import reading
 from scoring.spark.source import read_source
-from scoring.spark.stopped import told_by_task
+from scoring.spark.stopped import Stopped, told_by_task
+from tests.scoring.sources.test_parquet_source import as_polars_writes_it
 from tests.scoring.tables_of_patients import (
     DAYS,
     MISNAMED,
@@ -100,3 +103,23 @@ def test_a_pipe_and_files_of_several_kinds(session: SparkSession, tmp_path: Path
     (tmp_path / "T.CSV.GZ").write_bytes(b"\x1f\x8b")
     with pytest.raises(ScoringFault, match=r"Spark unpacks what ends in \.gz alone"):
         rows(session, tmp_path / "T.CSV.GZ")
+
+
+def test_a_folder_as_polars_writes_it(session: SparkSession, tmp_path: Path) -> None:
+    """The keys stand in the files, too, and the folders' texts are read."""
+    as_polars_writes_it(tmp_path / "in")
+    found = rows(session, tmp_path / "in", "_tregcast_3")
+    pieces = [piece.table for piece in open_parquet(tmp_path / "in", ColumnMapping()).pieces()]
+    here = [cell for table in pieces if table is not None for cell in table["site"].to_pylist()]
+    assert [site for _, site in found] == here
+    assert {site for _, site in found} == {"007", "north star", None}
+
+
+def test_a_link_in_the_place_of_the_result_is_refused(session: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "out").symlink_to(tmp_path / "elsewhere")
+    with (
+        pytest.raises(Stopped, match="out is a symbolic link; name the folder itself"),
+        making(session, str(tmp_path / "out"), overwrite=True),
+    ):
+        pass
+    assert not (tmp_path / "elsewhere").exists()
