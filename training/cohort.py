@@ -11,7 +11,7 @@ from typing import Literal
 
 from features.derive import Scale, derive
 from features.record import PatientRecord
-from features.table import DEATH, SITE, Row, TablePatient, absent, patients
+from features.table import DEATH, PATIENT, SITE, Row, TablePatient, absent, patients
 from features.vocabulary import vocabulary
 from training.cohort_table import CohortError, is_simulated, read_cohort_table
 from training.outcome import NoOutcome, Outcome, outcome
@@ -39,6 +39,7 @@ class CohortReport:
     file: str
     rows: int
     patients: int
+    rows_without_patient_id: int  # each a patient of its own
     unused_headers: tuple[str, ...]
     patients_excluded: int
     excluded_patients: tuple[tuple[str, int], ...]  # reason, patients; a patient may have several reasons
@@ -92,6 +93,7 @@ def read_cohort(path: Path, mapping_path: Path | None = None, *, index_visits: I
         file=path.name,
         rows=len(rows),
         patients=len(found),
+        rows_without_patient_id=sum(absent(row.get(PATIENT)) for row in rows),
         unused_headers=table.unused_headers,
         patients_excluded=sum(patient.record is None for patient in found),
         excluded_patients=_counted(Counter(c for p in found for c in {problem.code for problem in p.problems})),

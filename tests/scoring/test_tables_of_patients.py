@@ -74,7 +74,7 @@ def test_whose_each_row_is_in_training(case: Whose, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("write", "days"), [case[1:] for case in (*DAYS, *NANOSECONDS)])
 def test_the_day_is_that_of_the_sender(write: object, days: list[date], tmp_path: Path) -> None:
     path = write(tmp_path)  # type: ignore[operator]
-    places = read_days(column(path, "visit_date")).places  # type: ignore[arg-type]
+    places = read_days(column(path, "visit_date")).places
     assert places.tolist() == [day.toordinal() for day in days]
     [patient] = patients(read_cohort_table(path).rows)
     assert patient.record is not None

@@ -122,3 +122,15 @@ def test_whole_numbers_are_numbers(predictor: Predictor, trained: Trained) -> No
     assert (table.dtypes.iloc[:3] == "int64").all()
     doubles = table.astype({"months_since_onset": "float64", "alsfrs_r_total": "float64", "age_years": "float64"})
     pd.testing.assert_frame_equal(score_table(predictor, table), score_table(predictor, doubles), check_exact=True)
+
+
+def test_identifiers_are_the_same_text_whatever_their_type(predictor: Predictor, table: pd.DataFrame) -> None:
+    """12, 12.0 and "12" are one patient; what is no identifier is rejected, and its row alone."""
+    patient = table[table["patient_id"] == table["patient_id"].iloc[0]].head(3)
+    cells = pd.Series([12, 12.0, "12"], index=patient.index, dtype=object)
+    assert score_table(predictor, patient.assign(patient_id=cells)).equals(score_table(predictor, patient))
+    cells.iloc[0] = 2.0**53
+    refused = score_table(predictor, patient.assign(patient_id=cells))
+    assert refused["outcome"].iloc[0] == "rejected"
+    assert refused["reasons"].iloc[0] == "bad_identifier"
+    assert "rejected" not in set(refused["outcome"].iloc[1:])
