@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from commands.options import FILE, NEW_FILE, Fault, index_visits_option, mapping_option
+from commands.options import FILE, NEW_FILE, Fault, index_visits_option, mapping_option, tell_result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,7 @@ def simulate(patients: int, seed: int, treg_effect: bool, out: Path) -> None:
     frame = draw(patients, seed, treg_effect=treg_effect)
     frame["provenance"] = provenance(patients, seed, treg_effect=treg_effect)
     _write(frame, out)
-    click.echo(f"{out}: {len(frame)} visits of {patients} simulated patients")
+    tell_result(f"{out}: {len(frame)} visits of {patients} simulated patients", f"{out} is in its place")
 
 
 @cohort.command()
@@ -62,7 +62,7 @@ def oracle(patients: int, seed: int, treg_effect: bool, out: Path) -> None:
     frame = oracle_table(draw(patients, seed, treg_effect=treg_effect))
     frame["provenance"] = provenance(patients, seed, treg_effect=treg_effect)
     _write(frame, out)
-    click.echo(f"{out}: the oracle's answers for {patients} simulated patients")
+    tell_result(f"{out}: the oracle's answers for {patients} simulated patients", f"{out} is in its place")
 
 
 @cohort.command()
@@ -123,7 +123,9 @@ def template(out: Path, dictionary: Path | None) -> None:
         write_dictionary(dictionary)
     except (OSError, ValueError) as error:
         raise Fault(str(error)) from error
-    click.echo(f"{out}: fill in one row a visit; {dictionary} says what each column holds")
+    tell_result(
+        f"{out}: fill in one row a visit; {dictionary} says what each column holds", f"{out} is in its place"
+    )
 
 
 def _write(frame: pd.DataFrame, out: Path) -> None:

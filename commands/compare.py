@@ -116,7 +116,7 @@ def _compared(
     from training.tracking import open_store
 
     cohort = read_cohort(cohort_file, mapping, index_visits=index_visits, progress=tell)
-    open_store(uri)
+    open_store(uri, make=False)
     before, after = (contender(version_of(reference), uri) for reference in (champion, challenger))
     found = run(cohort, before, after)
     examples, recipe = examples_of(cohort), after.recipe

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,6 +96,23 @@ def name_headers(headers: Headers) -> None:
     """What becomes of the headers of a table, on standard error."""
     for line in headers.lines():
         tell(line)
+
+
+def tell_result(text: str, kept: str) -> None:
+    """What became of finished work, on standard output. Full or closed, it spoils nothing of the work.
+
+    Args:
+        text: what is printed.
+        kept: where the same can be read, for a message on standard error.
+    """
+    try:
+        click.echo(text)
+        sys.stdout.flush()
+    except OSError as error:
+        with suppress(OSError, ValueError), Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())  # else the interpreter fails as it flushes at its end
+        with suppress(OSError):
+            click.echo(f"Warning: standard output cannot be written ({error.strerror}); {kept}", err=True)
 
 
 def tell(text: str) -> None:

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from commands.options import DEFAULT_MODEL, NEW_FILE, Fault, mapping_option, strict_option, tracking_uri_option
+from commands.options import (
+    DEFAULT_MODEL,
+    NEW_FILE,
+    Fault,
+    mapping_option,
+    strict_option,
+    tell_result,
+    tracking_uri_option,
+)
 from commands.registry import pack_folder
 from commands.score_here import reported, scored_here, stoppable
 from commands.score_on_spark import scored_on_spark
@@ -157,9 +165,9 @@ def score(
 
 
 def _tell(found: Summary, written: Iterable[object]) -> None:
-    click.echo(str(found))
-    for place in written:
-        click.echo(f"Written: {place}")
+    places = [str(place) for place in written]
+    lines = [str(found), *(f"Written: {place}" for place in places)]
+    tell_result("\n".join(lines), f"the files are in their place: {', '.join(places)}")
 
 
 def _there(source: str) -> Path:
@@ -187,17 +195,13 @@ def _named(out: Path, ending: str) -> Path:
     >>> print(_named(Path("a/b.c.csv.gz"), ".rejects.csv"))
     a/b.c.rejects.csv
     """
-    known = next((each for each in ENDINGS if out.name.endswith(each)), "")
-    return out.with_name(out.name.removesuffix(known) + ending)
+    known = next((each for each in ENDINGS if out.name.lower().endswith(each)), "")
+    return out.with_name(out.name[: len(out.name) - len(known)] + ending)
 
 
 def _day(said: str | None) -> str:
-    from datetime import UTC
-
-    from features.today import latest_date
-
     if said is None:
-        return latest_date(datetime.now(UTC)).isoformat()
+        return datetime.now().astimezone().date().isoformat()  # of the clock here, as a person would say it
     try:
         if len(said) != len("YYYY-MM-DD"):
             raise ValueError(said)

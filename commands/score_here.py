@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from commands.options import Fault, name_headers
+from commands.options import Fault, name_headers, tell_result
 from commands.score_report import write_report
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def reported(path: Path, job: Job, pack: Pack, summary: Summary) -> None:
         words = error.strerror if isinstance(error, OSError) and error.strerror else _place(error)
         click.echo(f"Error: {path}: {words}; {_no_page(path)}", err=True)
         raise click.exceptions.Exit(FAILED) from error
-    click.echo(f"Written: {path}")
+    tell_result(f"Written: {path}", f"the page is in its place: {path}")
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ def require_report(path: Path, job: Job) -> None:
         problems.append(f"{path}: answers, rejects, summary and report need a file each; name another")
     if not path.parent.is_dir():
         problems.append(f"{path}: its folder is not there; make it first")
-    if path.exists() and not job.overwrite:
+    if os.path.lexists(path) and not job.overwrite:
         problems.append(f"{path}: there already; name another file, or give --overwrite")
     if problems:
         raise Fault("; ".join(problems))

@@ -16,6 +16,7 @@ from commands.options import (
     settings_option,
     strict_option,
     tell,
+    tell_result,
     tracking_uri_option,
 )
 
@@ -66,4 +67,4 @@ def train(
         )
     except (CohortError, MappingError, Refused, SettingsError, StoreError) as error:
         raise Fault(str(error)) from error
-    click.echo(summary(made))
+    tell_result(summary(made), "the model is registered")

@@ -22,6 +22,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ from features.units import accepted_unit, meant_unit
 from features.vocabulary import vocabulary
 
 Cells = Collection[object]
+BOOLEANS = ("false", "true")
+_WHOLE = re.compile(r"(?<=[0-9])\.0+$")  # as programs write whole numbers where cells are missing
 PROVENANCE = "provenance"
 IGNORE = "ignore"
 KNOWN = ("name", PROVENANCE, "scale", IGNORE, "columns", "constants")
@@ -277,7 +280,7 @@ def _column(column: str, source: Source, columns: Mapping[str, Cells], problems:
     made: list[object] = []
     unknown: set[str] = set()
     for cell in columns[source.headers[0]]:
-        code = None if absent(cell) else _code(cell)
+        code = None if absent(cell) else _code(cell, source.values)
         if code is not None and code not in source.values:
             unknown.add(code)
         made.append(None if code is None else source.values.get(code, code))
@@ -291,7 +294,7 @@ def _from_flags(column: str, source: Source, columns: Mapping[str, Cells], probl
     made: list[object] = []
     several = odd = 0
     for cells in zip(*(columns[header] for header in source.flags.values()), strict=True):
-        found = {value: number(cell) for value, cell in zip(source.flags, cells, strict=True) if not absent(cell)}
+        found = {value: _flag(cell) for value, cell in zip(source.flags, cells, strict=True) if not absent(cell)}
         on = [value for value, flag in found.items() if flag == 1]
         neither = [f"{source.flags[value]} is {flag}" for value, flag in found.items() if flag not in {0, 1}]
         several += len(on) > 1
@@ -310,8 +313,8 @@ def _from_sum(column: str, source: Source, columns: Mapping[str, Cells], problem
     odd = 0
     for cells in zip(*(columns[header] for header in source.headers), strict=True):
         parts = [number(cell) for cell in cells if not absent(cell)]
-        numbers = [float(part) for part in parts if isinstance(part, (int, float))]
-        strange = [part for part in parts if not isinstance(part, (int, float))]
+        numbers = [float(part) for part in parts if isinstance(part, (int, float)) and not isinstance(part, bool)]
+        strange = [part for part in parts if isinstance(part, bool) or not isinstance(part, (int, float))]
         odd += bool(strange)
         made.append(strange[0] if strange else sum(numbers) if len(numbers) == len(cells) else None)
     if odd:
@@ -319,5 +322,34 @@ def _from_sum(column: str, source: Source, columns: Mapping[str, Cells], problem
     return made
 
 
-def _code(cell: object) -> str:
-    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+def _code(cell: object, known: Collection[str]) -> str:
+    """The code that a cell is, in every format: of a boolean ``true`` or ``false``, of a whole number its digits.
+
+    A text is what it says; one that is no code, but a boolean or a whole number written in another way, is that.
+
+    >>> _code(True, ["true"]), _code("True", ["true"]), _code(True, ["True"])
+    ('true', 'true', 'True')
+    >>> _code(1.0, ["1"]), _code("1.0", ["1"]), _code("01", ["1"])
+    ('1', '1', '01')
+    """
+    if isinstance(cell, str):
+        code = cell if cell in known else _WHOLE.sub("", cell)
+    else:
+        plain = number(cell)
+        if isinstance(plain, bool):
+            code = str(plain).lower()
+        else:
+            code = str(int(plain)) if isinstance(plain, float) and plain.is_integer() else str(plain)
+    if code not in known and code.lower() in BOOLEANS:
+        return next((each for each in known if each.lower() == code.lower()), code)
+    return code
+
+
+def _flag(cell: object) -> object:
+    """A flag as a number; ``true`` and ``false`` are 1 and 0 in every format.
+
+    >>> _flag("TRUE"), _flag(False), _flag("1.0"), _flag("maybe")
+    (1, 0, 1.0, 'maybe')
+    """
+    text = str(cell).strip().lower()
+    return BOOLEANS.index(text) if text in BOOLEANS else number(cell)

@@ -14,6 +14,7 @@ from datetime import date
 from decimal import Decimal
 
 from features.consistency import MOST_YEARS_APART
+from features.identifier import REMEDY, IdentifierError, identifier
 from features.measurement import not_a_limit, parse_measurement
 from features.parse import parse_record
 from features.problem import Problem, Rejected, shown
@@ -72,7 +73,8 @@ def patients(
 ) -> list[TablePatient]:
     """The patients of a table, in order of first appearance; rows of a patient need not be contiguous.
 
-    A row without ``patient_id`` is a patient of its own.
+    A row without ``patient_id`` is a patient of its own; so is one whose ``patient_id`` is no identifier, which is
+    a problem.
 
     Args:
         rows: cells by vocabulary column; None, NaN, NA, NaT and empty text mean not measured. A text such as
@@ -88,12 +90,26 @@ def patients(
     ((1, 0), 9.0)
     """
     positions: dict[tuple[bool, str], list[int]] = {}
-    for position, row in enumerate(rows):
-        identity = row.get(PATIENT)
-        alone = absent(identity)
-        positions.setdefault((alone, f"row {position + 1}" if alone else str(identity)), []).append(position)
     called = range(1, len(rows) + 1) if numbers is None else numbers
-    return [_patient(key, where, rows, units or {}, called, today) for (_, key), where in positions.items()]
+    refused: dict[int, Problem] = {}
+    for position, row in enumerate(rows):
+        cell = row.get(PATIENT)
+        key = (True, f"row {position + 1}")
+        if not absent(cell):
+            try:
+                key = (False, identifier(cell))
+            except IdentifierError as error:
+                field = f"row {called[position]}: {PATIENT}"
+                refused[position] = Problem("bad_identifier", field, shown(cell), str(error), REMEDY)
+        positions.setdefault(key, []).append(position)
+    found = [_patient(key, where, rows, units or {}, called, today) for (_, key), where in positions.items()]
+    return [_refused(patient, refused) for patient in found] if refused else found
+
+
+def _refused(patient: TablePatient, refused: Mapping[int, Problem]) -> TablePatient:
+    """The patient without a record, if it is a row whose identifier is none."""
+    own = tuple(refused[row] for row in patient.rows if row in refused)
+    return replace(patient, record=None, problems=own + patient.problems) if own else patient
 
 
 def absent(cell: object) -> bool:

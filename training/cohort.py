@@ -12,7 +12,7 @@ from typing import Literal
 from features.derive import Scale, derive, qualified
 from features.record import PatientRecord
 from features.stated import statement_of
-from features.table import DEATH, SITE, Row, TablePatient, absent, patients
+from features.table import DEATH, PATIENT, SITE, Row, TablePatient, absent, patients
 from features.vocabulary import vocabulary
 from training.cohort_table import CohortError, CohortTable, is_simulated, read_cohort_table
 from training.outcome import NoOutcome, Outcome, outcome
@@ -42,6 +42,7 @@ class CohortReport:
     file: str
     rows: int
     patients: int
+    rows_without_patient_id: int  # each a patient of its own
     unused_headers: tuple[str, ...]
     near_headers: tuple[tuple[str, tuple[str, ...]], ...]  # those of them that are like a missing column: which
     patients_excluded: int
@@ -111,6 +112,7 @@ def read_cohort(
         file=table.path.name,
         rows=len(rows),
         patients=len(found),
+        rows_without_patient_id=sum(absent(row.get(PATIENT)) for row in rows),
         unused_headers=table.unused_headers,
         near_headers=tuple(table.headers.near.items()),
         patients_excluded=sum(patient.record is None for patient in found),

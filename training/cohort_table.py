@@ -6,14 +6,17 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from features.derive import SCALE_MAXIMUM, Scale
 from features.headers import Headers, headers_of
+from features.identifier import LIKE_NOTHING
 from features.mapping import PROVENANCE, ColumnMapping, apply_mapping, read_mapping
 from features.near_match import near_columns
-from features.table import PATIENT, SITE, TIME, Row, absent
+from features.table import DATE, ONSET, PATIENT, SITE, TIME, Row, absent
+from features.table_file import A_PIPE, CSV, PARQUET, has_ending, is_pipe, misnamed
 from training.csv_file import read_layout
+from training.parquet_file import read_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,23 +116,46 @@ def _headers(frame: pd.DataFrame, unused: Sequence[str], mapping: ColumnMapping)
 
 
 def _read(path: Path, mapping: ColumnMapping) -> tuple[pd.DataFrame, tuple[int, ...] | None]:
-    """The file as it is: CSV or Parquet by its ending; patient and site identifiers stay text."""
-    import pandas as pd
-
+    """The file as it is: CSV or Parquet by its ending; patient and site identifiers are text."""
+    if not has_ending(path.name, (*CSV, *PARQUET)):
+        raise CohortError(f"{path}: not a .csv, .csv.gz or .parquet file")
     try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path), None
-        if path.name.endswith((".csv", ".csv.gz")):
-            layout = read_layout(path, _used(mapping))
-            texts = {
-                h
-                for column in (PATIENT, SITE)
-                for h in (mapping.sources[column].headers if column in mapping.sources else (column,))
-            }
-            return pd.read_csv(path, dtype=dict.fromkeys(texts, "str"), low_memory=False), layout.lines
+        if path.exists():
+            wrong = A_PIPE if is_pipe(path) else misnamed(path)
+            if wrong is not None:
+                raise ValueError(wrong)
+        if has_ending(path.name, PARQUET):
+            days = {header for column in (DATE, ONSET) for header in _headers_of(mapping, column)}
+            identifiers = {header for column in (PATIENT, SITE) for header in _headers_of(mapping, column)}
+            return read_parquet(path, identifiers, days, _used(mapping)), None
+        layout = read_layout(path, _used(mapping))
+        return _read_csv(path, mapping, layout.headers), layout.lines
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise CohortError(f"{path}: cannot be read: {error}") from error
-    raise CohortError(f"{path}: not a .csv, .csv.gz or .parquet file")
+
+
+def _read_csv(path: Path, mapping: ColumnMapping, headers: Sequence[str]) -> pd.DataFrame:
+    """Identifiers and codes of the mapping stay text; what means nothing elsewhere may be an identifier."""
+    import pandas as pd
+
+    whose = _headers_of(mapping, PATIENT)
+    coded = {header for source in mapping.sources.values() if source.values for header in source.headers}
+    texts = {*whose, *_headers_of(mapping, SITE), *coded}
+    nothing = {header: [""] if header in whose else ["", *LIKE_NOTHING] for header in headers}
+    packed: Literal["gzip"] | None = "gzip" if path.name.lower().endswith(".gz") else None
+    return pd.read_csv(
+        path,
+        dtype=dict.fromkeys(texts, "str"),
+        low_memory=False,
+        keep_default_na=False,
+        na_values=nothing,
+        compression=packed,
+    )
+
+
+def _headers_of(mapping: ColumnMapping, column: str) -> tuple[str, ...]:
+    """Which headers hold a column; its own name where the mapping does not say."""
+    return mapping.sources[column].headers if column in mapping.sources else (column,)
 
 
 def _used(mapping: ColumnMapping) -> set[str]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from features.strict_csv import AS_UTF8, CsvFault, require_strict
+from features.table_file import FIRST_LINES, SEP_NOTE, header_below, is_sep_note
 
 OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 MOST_LINES_TOLD = 10
@@ -57,6 +58,7 @@ def read_layout(path: Path, used: Collection[str] = ()) -> Layout:
     if not found:
         raise LayoutError("it is empty; export it again, with a line of headers")
     (_, headers), data = found[0], found[1:]
+    _require_header(headers, [",".join(row) for _, row in found[:FIRST_LINES]], used)
     _require_commas(headers)
     problems = [*_repeated(headers, used), *_ragged(len(headers), data)]
     if problems:
@@ -66,7 +68,7 @@ def read_layout(path: Path, used: Collection[str] = ()) -> Layout:
 
 def _text(path: Path) -> str:
     """The text of the file, of which every reader makes the same rows."""
-    data = gzip.decompress(path.read_bytes()) if path.name.endswith(".gz") else path.read_bytes()
+    data = gzip.decompress(path.read_bytes()) if path.name.lower().endswith(".gz") else path.read_bytes()
     try:
         require_strict(data)
         return data.decode("utf-8-sig")
@@ -75,6 +77,14 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise LayoutError(f"line {line} is not UTF-8 text (byte 0x{data[error.start]:02x}); {AS_UTF8}") from error
+
+
+def _require_header(headers: Sequence[str], lines: Sequence[str], used: Collection[str]) -> None:
+    if is_sep_note(lines[0]):
+        raise LayoutError(SEP_NOTE)
+    below = None if set(headers) & set(used) else header_below(lines, used)
+    if below is not None:
+        raise LayoutError(below)
 
 
 def _require_commas(headers: Sequence[str]) -> None:

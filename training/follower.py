@@ -91,7 +91,7 @@ class Follower:
         version: Version | None = None
         try:
             with asking_once():
-                open_store(self._uri)
+                open_store(self._uri, make=False)
                 version = version_of(self._reference)
                 self._bring_in_step(version)
         except Refused as error:

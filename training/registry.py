@@ -86,7 +86,7 @@ def pull(reference: str, uri: str | None = None, packs: Path = PACKS, tell: Prog
         StoreError: the store cannot be opened. RegistryError: the registry does not have it.
         Refused: the pack does not verify.
     """
-    open_store(uri)
+    open_store(uri, make=False)
     return place(reference, version_of(reference), packs, tell)
 
 

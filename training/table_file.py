@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +17,7 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
         ValueError: another ending.
         OSError: the folder cannot be written.
     """
-    ending = next((e for e in (".parquet", ".csv", ".csv.gz") if path.name.endswith(e)), None)
+    ending = next((e for e in (".parquet", ".csv", ".csv.gz") if path.name.lower().endswith(e)), None)
     if ending is None:
         raise ValueError(f"{path}: not a .csv, .csv.gz or .parquet file")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -26,7 +26,8 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
         if ending == ".parquet":
             frame.to_parquet(scratch, index=False)
         else:
-            frame.to_csv(scratch, index=False)
+            packed: Literal["gzip"] | None = "gzip" if ending == ".csv.gz" else None
+            frame.to_csv(scratch, index=False, compression=packed)
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from training.reachability import asking_once, reason, require_database, without
 
 EXPERIMENT = "tregcast"
 STORE = Path("mlruns")
+SQLITE = "sqlite:///"
 RETRIES = "3"  # with MLflow's back-off of 2 s, doubled each time
 
 
@@ -43,8 +44,10 @@ def project_run() -> str | None:
     return os.environ.get("MLFLOW_RUN_ID") or None
 
 
-def open_store(uri: str | None = None) -> str:
+def open_store(uri: str | None = None, *, make: bool = True) -> str:
     """Point MLflow at the store, make the store and the experiment if they are not there, and return the URI.
+
+    With ``make=False`` a local store that is not there is not made: who looks something up leaves nothing behind.
 
     Where ``mlflow run`` has opened a run for this process (``MLFLOW_RUN_ID``), its experiment is used, so that the
     next run that is started continues it.
@@ -60,6 +63,8 @@ def open_store(uri: str | None = None) -> str:
             f"tracking_uri = {without_password(uri)} is not the store of the run that `mlflow run` opened, "
             f"{without_password(theirs)}; leave --tracking-uri out, and set MLFLOW_TRACKING_URI for MLflow"
         )
+    if not make:
+        _require_there(uri)
     from mlflow.exceptions import MlflowException
 
     warnings.filterwarnings("ignore", module=r"mlflow\.")  # after the import, which sets filters of its own
@@ -114,6 +119,11 @@ def using_store(uri: str) -> Iterator[None]:
             del os.environ[name]
 
 
+def _require_there(uri: str) -> None:
+    if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists():
+        raise StoreError(f"{uri}: there is no store; `tregcast train` makes one, --tracking-uri names another")
+
+
 def _why(error: Exception) -> str:
     """What the store said if there is one; else why there is none, and what to do."""
     from mlflow.exceptions import MlflowException
@@ -127,8 +137,8 @@ def _open(uri: str) -> None:
     import mlflow
 
     artifacts: str | None = None
-    if uri.startswith("sqlite:///"):
-        folder = Path(uri.removeprefix("sqlite:///")).resolve().parent
+    if uri.startswith(SQLITE):
+        folder = Path(uri.removeprefix(SQLITE)).resolve().parent
         folder.mkdir(parents=True, exist_ok=True)
         artifacts = (folder / "artifacts").as_uri()
     require_database(uri)

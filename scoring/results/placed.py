@@ -23,7 +23,7 @@ def unfinished(target: Path) -> Path:
 def written(target: Path) -> Iterator[BinaryIO]:
     """The unfinished file to write to, on the disk at the end; as gzip without a time where the name says so."""
     with unfinished(target).open("wb") as raw:
-        if target.name.endswith(".gz"):
+        if target.name.lower().endswith(".gz"):
             with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=6) as packed:
                 yield cast(BinaryIO, packed)
         else:
@@ -33,7 +33,7 @@ def written(target: Path) -> Iterator[BinaryIO]:
 
 
 def place(target: Path) -> None:
-    """Put the whole file in its place."""
+    """Put the whole file in its place; of a symbolic link, in the place of the link itself."""
     unfinished(target).replace(target)
     sync(target.parent)
 

@@ -24,12 +24,13 @@ Write = Callable[[pa.Table], None]
 def kind_of(path: Path) -> str | None:
     """What kind of file a name asks for; None where it is none of them.
 
-    >>> kind_of(Path("a.csv.gz")), kind_of(Path("a.jsonl")), kind_of(Path("a.xlsx"))
+    >>> kind_of(Path("a.CSV.gz")), kind_of(Path("a.jsonl")), kind_of(Path("a.xlsx"))
     ('.csv', '.ndjson', None)
     """
-    name = path.name.removesuffix(".gz")
+    lower = path.name.lower()
+    name = lower.removesuffix(".gz")
     found = next((kind for kind in (".parquet", ".csv", ".ndjson", ".jsonl") if name.endswith(kind)), None)
-    if found == ".parquet" and path.name.endswith(".gz"):
+    if found == ".parquet" and lower.endswith(".gz"):
         return None
     return ".ndjson" if found == ".jsonl" else found
 

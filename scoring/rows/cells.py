@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from features.identifier import identifier
 from features.period import read_period
 from features.repeated import Repeated
 from features.table import CENSORED, absent, day_of, number
@@ -150,7 +151,8 @@ def identities(column: Column | None, count: int) -> Integers:
         return np.arange(count)
     distinct, at = _distinct(column)
     names: dict[str, int] = {}
-    known = np.array([*(_NONE if absent(c) else names.setdefault(str(c), len(names)) for c in distinct), _NONE])[at]
+    places = [_NONE if absent(cell) else names.setdefault(identifier(cell), len(names)) for cell in distinct]
+    known = np.array([*places, _NONE])[at]
     return np.where(known >= 0, known, len(names) + np.arange(count))
 
 

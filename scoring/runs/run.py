@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -145,7 +146,7 @@ def _settled(job: Job, pack: Pack, source: Source, folder: WorkFolder, progress:
         raise ScoringFault(
             f"{folder.path}: a run was stopped here; --resume goes on with it, --overwrite starts anew"
         )
-    there = [str(path) for path in job.targets if path.exists()]
+    there = [str(path) for path in job.targets if os.path.lexists(path)]  # a link too, wherever it leads
     if there and not job.overwrite and (left is None or folder.marked(PLACING) is None):
         if left is None:
             folder.remove()

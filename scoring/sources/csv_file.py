@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +14,17 @@ from numpy.typing import NDArray
 
 from features.headers import Headers
 from features.mapping import ColumnMapping
+from features.table_file import FIRST_LINES, header_below
 from scoring.fault import InputFault
 from scoring.sources.csv_faults import CheckedFile, text_fault
 from scoring.sources.csv_header import read_header
 from scoring.sources.piece import Piece, Ragged
+from scoring.sources.plain import without_words
 from scoring.sources.text_file import TextFile, opened
 from scoring.sources.wanted import Wanted, wanted
 
 BLOCK_BYTES = 4 * 2**20  # that are parsed at a time; a row must fit in
 MOST_RAGGED = 100_000  # after each other: then it is the header that is wrong
-# What means that nothing was measured: as pandas reads it, and so as training does.
-NOTHING = (
-    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A"),
-    *("NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +61,7 @@ class CsvFile(TextFile):
             try:
                 for batch in self._batches(checked, used, numbering):
                     table = pa.Table.from_batches([batch]).rename_columns(list(used))
+                    table = without_words(table, self.patient_header)
                     rows = numbering.next_rows(table.num_rows)
                     yield Piece(rows, table, numbering.take(), share())
             except pa.ArrowInvalid as error:
@@ -82,7 +81,7 @@ class CsvFile(TextFile):
                 pacsv.ConvertOptions(
                     column_types=dict.fromkeys(columns, pa.string()),
                     include_columns=columns,
-                    null_values=list(NOTHING),
+                    null_values=[""],  # other words for nothing are identifiers in one column
                     strings_can_be_null=True,
                 ),
             )
@@ -158,6 +157,19 @@ class _Numbering:
         return taken
 
 
+def require_header_first(path: Path, mapping: ColumnMapping) -> None:
+    """Refuse a file in which something stands before the header.
+
+    Raises:
+        InputFault: it does.
+    """
+    with opened(path) as (file, _):
+        lines = [line.decode("utf-8", "replace") for line in islice(file, FIRST_LINES)]
+    below = header_below(lines, mapping.used)
+    if below is not None:
+        raise InputFault(f"{path}: {below}")
+
+
 def open_csv(
     path: Path, mapping: ColumnMapping, *, block_bytes: int = BLOCK_BYTES, most_ragged: int = MOST_RAGGED
 ) -> CsvFile:
@@ -174,4 +186,9 @@ def open_csv(
     """
     with opened(path) as (file, _):
         headers = read_header(path, CheckedFile(path, file))
-    return CsvFile(path, tuple(headers), wanted(path, headers, mapping), block_bytes, most_ragged)
+    try:
+        chosen = wanted(path, headers, mapping)
+    except InputFault:
+        require_header_first(path, mapping)
+        raise
+    return CsvFile(path, tuple(headers), chosen, block_bytes, most_ragged)

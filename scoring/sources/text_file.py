@@ -34,14 +34,14 @@ class TextFile:
 
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[BinaryIO, Callable[[], float]]]:
-    """The bytes of a file, unpacked where its name ends in ``.gz``, and what tells the share that is read.
+    """The bytes of a file, unpacked where its name ends in ``.gz`` (or ``.GZ``), and what tells the share read.
 
     Raises:
         InputFault: the file cannot be had, or ends in the middle.
     """
     with reading(path), path.open("rb") as raw:
         size = max(1, path.stat().st_size)
-        file = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if path.name.endswith(".gz") else raw
+        file = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if path.name.lower().endswith(".gz") else raw
         yield file, lambda: min(1.0, raw.tell() / size)
 
 

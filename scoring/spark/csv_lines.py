@@ -14,10 +14,11 @@ import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
 from features.strict_csv import AS_UTF8, NOT_CLOSED, UTF_16_MARKS, faulty_line
+from features.table_file import SEP_NOTE, is_sep_note, named_by_bytes
 from scoring.columns import CODES, PATIENT, PROBLEMS, ROW
-from scoring.sources.csv_file import NOTHING
 from scoring.sources.csv_header import OTHER_SEPARATORS
 from scoring.sources.piece import Ragged
+from scoring.sources.plain import without_words
 from scoring.spark.columns import FIELDS, LINE, ROW_NUMBER
 from scoring.spark.stopped import Stopped
 
@@ -26,10 +27,11 @@ ON_SPARK = "; on Spark a text must not hold a line break: if it does, convert th
 
 @dataclass(frozen=True, slots=True)
 class CsvLayout:
-    """The headers of every file, and those whose columns are read."""
+    """The headers of every file, those whose columns are read, and the one of the patients' identifiers."""
 
     headers: tuple[str, ...]
     used: tuple[str, ...]
+    patient_header: str | None = None
 
 
 def read_headers(line: bytes) -> tuple[str, ...]:
@@ -43,6 +45,9 @@ def read_headers(line: bytes) -> tuple[str, ...]:
     """
     if line.startswith(UTF_16_MARKS):
         raise Stopped(f"it is UTF-16 text; {AS_UTF8}")
+    what = named_by_bytes(line)
+    if what is not None:
+        raise Stopped(f"its first bytes are those of {what}, not of a CSV file; name it by what it is")
     try:
         text = line.decode("utf-8-sig").rstrip("\r")
         headers = next(csv.reader(io.StringIO(text), strict=True), [])
@@ -50,6 +55,8 @@ def read_headers(line: bytes) -> tuple[str, ...]:
         raise Stopped(f"its header is not UTF-8 text; {AS_UTF8}") from None
     except csv.Error as error:
         raise Stopped(f"its header: {error}; look for a quotation mark that is not closed") from None
+    if is_sep_note(text):
+        raise Stopped(SEP_NOTE)
     separator = max(OTHER_SEPARATORS, key=text.count)
     if text.count(separator) > text.count(","):
         found = OTHER_SEPARATORS[separator]
@@ -70,9 +77,9 @@ def parsed(batches: Iterable[pa.RecordBatch], layout: CsvLayout) -> Iterator[pa.
         Stopped: a file with other headers, text that is not UTF-8, a quotation mark that is not closed on its line.
 
     >>> lines = pa.record_batch({ROW_NUMBER: [0, 1, 2, 3], LINE: [b"id,crp", b"a,<0.3", b"b,1,2", b"NA,4"]})
-    >>> [batch] = parsed([lines], CsvLayout(("id", "crp"), ("id", "crp")))
+    >>> [batch] = parsed([lines], CsvLayout(("id", "crp"), ("id", "crp"), "id"))
     >>> batch.to_pydict()[FIELDS], batch["id"].to_pylist(), batch["crp"].to_pylist()
-    ([None, None, 3], ['a', None, None], ['<0.3', '4', None])
+    ([None, None, 3], ['a', 'NA', None], ['<0.3', '4', None])
     """
     for batch in batches:
         rows = batch[ROW_NUMBER].to_numpy()
@@ -118,7 +125,7 @@ def _table(rows: NDArray[Any], lines: list[bytes], layout: CsvLayout) -> pa.Reco
             pa_csv.ConvertOptions(
                 include_columns=layout.used,
                 column_types=dict.fromkeys(layout.used, pa.string()),
-                null_values=NOTHING,
+                null_values=[""],  # other words for nothing are identifiers in one column
                 strings_can_be_null=True,
             ),
         )
@@ -128,6 +135,7 @@ def _table(rows: NDArray[Any], lines: list[bytes], layout: CsvLayout) -> pa.Reco
     kept[[at for at, _ in ragged]] = False
     if table.num_rows != kept.sum():
         raise Stopped(f"{_lines(rows)} hold a text with a line break{ON_SPARK}")
+    table = without_words(table, layout.patient_header)
     return _in_order(rows, kept, [fields for _, fields in ragged], table)
 
 

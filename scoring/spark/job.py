@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -11,7 +12,6 @@ import click
 
 from features.headers import Headers
 from features.mapping import ColumnMapping, MappingError, read_mapping
-from features.today import latest_date
 from scoring.columns import Explain
 from scoring.reject_limit import reject_limit
 from scoring.settings import ScoreSettings
@@ -112,7 +112,7 @@ def score_job(
 
     Exit code 0; 3 with more rejects than --max-rejects, OUT in place all the same; 2 without a result.
     """
-    today = latest_date(datetime.now(UTC)) if as_of is None else as_of.date()
+    today = datetime.now().astimezone().date() if as_of is None else as_of.date()
     try:
         limit = reject_limit(max_rejects)
     except ValueError as error:
@@ -122,7 +122,8 @@ def score_job(
         found = SparkJob(source, out, pack, mapping_file, settings, overwrite, master, strict).submit(_name)
     except (Stopped, MappingError) as error:
         raise NoResult(str(error)) from None
-    click.echo(found.to_json().decode(), nl=False)
+    with suppress(OSError):  # the same stands in OUT's summary.json
+        click.echo(found.to_json().decode(), nl=False)
     raise click.exceptions.Exit(limit.exit_code(found.rejected, found.rows))
 
 

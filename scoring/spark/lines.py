@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.strict_csv import UTF_16_MARKS
+from features.table_file import named_by_bytes
 from scoring.spark.columns import LINE, PATH, ROW_NUMBER, START
 from scoring.spark.numbering import Place
 from scoring.spark.stopped import Stopped
@@ -58,6 +59,9 @@ def without_mark(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         lines = [line.removeprefix(codecs.BOM_UTF8) for line in batch[LINE].to_pylist()]
         if any(line.startswith(UTF_16_MARKS) for line in lines):
             raise Stopped("it is UTF-16 text; save it as UTF-8")
+        what = named_by_bytes(lines[0]) if lines else None
+        if what is not None:
+            raise Stopped(f"its first bytes are those of {what}, not of NDJSON; name it by what it is")
         yield pa.record_batch({ROW_NUMBER: batch[ROW_NUMBER], LINE: pa.array(lines, pa.binary())})
 
 

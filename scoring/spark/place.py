@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -84,6 +85,9 @@ def making(session: SparkSession, out: str, *, overwrite: bool) -> Iterator[Plac
     out = out.rstrip("/")
     folder, slash, name = out.rpartition("/")
     place = Place(session, out, f"{folder}{slash}.{name}.{uuid4().hex[:12]}", overwrite)
+    local = Path(out.removeprefix("file://"))
+    if place._files().getScheme() == "file" and local.is_symlink():
+        raise Stopped(f"{out} is a symbolic link; name the folder itself")
     if place._files().exists(place._path(out)) and not overwrite:
         raise _there(out)
     try:

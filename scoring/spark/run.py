@@ -37,6 +37,7 @@ READING = {
     "spark.sql.caseSensitive": "true",
     "spark.sql.execution.arrow.useLargeVarTypes": "false",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "8192",
+    "spark.sql.legacy.parquet.nanosAsLong": "true",  # else a column that nobody uses ends the run
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",  # as text, like all that has no type
     "spark.sql.files.ignoreCorruptFiles": "false",
     "spark.sql.files.ignoreMissingFiles": "false",
@@ -75,7 +76,7 @@ def run(
     try:
         pack = load_pack(pack_folder)
         require_coverage(pack.predictor.fitted, settings.coverage)
-        with _reading(session), making(session, out, overwrite=overwrite) as place:
+        with reading(session), making(session, out, overwrite=overwrite) as place:
             read = read_source(session, source, mapping)
             headers = headers_for(source, read.every_header, pack.predictor.matrix, named, strict=strict)
             shipped = ship(session, pack_folder, pack.id)
@@ -152,7 +153,7 @@ def write(frame: DataFrame, path: str, form: Format) -> None:
 
 
 @contextmanager
-def _reading(session: SparkSession) -> Iterator[None]:
+def reading(session: SparkSession) -> Iterator[None]:
     """The session as rows must be read, and after that as it was."""
     before: dict[str, Any] = {name: session.conf.get(name, None) for name in READING}
     for name, value in READING.items():

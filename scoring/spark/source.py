@@ -5,24 +5,28 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from features.headers import Headers
 from features.mapping import ColumnMapping
+from features.table_file import A_PIPE, CSV, FIRST_LINES, PARQUET, RECORDS, has_ending, header_below, is_pipe
+from scoring.fault import InputFault
+from scoring.sources.plain import day_headers
 from scoring.sources.wanted import Wanted, wanted
 from scoring.spark.columns import FIELDS, KEY, LINE, PATH, ROW_NUMBER, START
 from scoring.spark.csv_lines import CsvLayout, parsed, read_headers
 from scoring.spark.lines import Places, numbered_lines, without_mark
 from scoring.spark.numbering import Block, parts, places
+from scoring.spark.parquet_columns import first_wrong, plain_columns, require_right, stamped, with_zones
 from scoring.spark.stopped import Stopped, telling
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-CSV, NDJSON = (".csv", ".csv.gz"), (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz")
-PATIENT_TYPES = (pa.types.is_string, pa.types.is_integer, pa.types.is_float64)
+KINDS = {"parquet": PARQUET, "csv": CSV, "ndjson": RECORDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +65,31 @@ def _parquet(session: SparkSession, path: str, mapping: ColumnMapping) -> Source
 
     whole = session.read.option("mergeSchema", "true").parquet(path)
     chosen = wanted(path, whole.columns, mapping)
-    used = chosen.headers
-    hidden = whole.select(
+    used, dated = chosen.headers, day_headers(mapping)
+    zoned = stamped(whole, [header for header in used if header in dated])
+    placed = whole.select(
         *(sql.col(_quoted(name)) for name in used),
         sql.col("_metadata.file_path").alias(PATH),
         sql.col("_metadata.row_index").alias(START),
         sql.col("_metadata.file_size").alias("_size"),
         sql.col("_metadata.file_modification_time").cast("string").alias("_time"),
     )
-    counted = hidden.groupBy(PATH, "_size", "_time").agg((sql.max(START) + 1).alias("rows")).collect()
+    try:
+        hidden = with_zones(session, placed, zoned)
+        plain = plain_columns(hidden, chosen, dated, zoned)
+    except InputFault as error:
+        raise Stopped(f"{path}: {error}") from error
+    rows = (sql.max(START) + 1).alias("rows")
+    counted = hidden.groupBy(PATH, "_size", "_time").agg(rows, *first_wrong(plain)).collect()
     blocks = [Block(row[PATH], 0, row["rows"], row["_size"], row["_time"]) for row in counted]
-    before = [(file, place.before) for (file, _), place in places(blocks, headed=False).items()]
-    offsets = session.createDataFrame(before, f"{PATH} string, _before bigint")
+    before = {file: place.before for (file, _), place in places(blocks, headed=False).items()}
+    require_right(path, plain, counted, before)
+    offsets = session.createDataFrame(list(before.items()), f"{PATH} string, _before bigint")
     frame = hidden.join(sql.broadcast(offsets), PATH).withColumn(
         ROW_NUMBER, sql.col("_before") + sql.col(START) + 1
     )
     frame = frame.select(
-        ROW_NUMBER, *(sql.col(_quoted(name)).alias(own) for name, own in zip(used, _own(used), strict=True))
+        ROW_NUMBER, *(column.column.alias(own) for column, own in zip(plain, _own(used), strict=True))
     )
     return _keyed(frame, chosen, blocks, 0)
 
@@ -100,7 +112,7 @@ def _lines(session: SparkSession, path: str, mapping: ColumnMapping, *, csv: boo
         rows = sum(block.rows for block in blocks)
         return Source(frame, (), rows, _files(blocks), _listing(blocks), pa.string(), 0, None)
     headers, chosen = _first_headers(path, lines, blocks, mapping)
-    layout = CsvLayout(headers, chosen.headers)
+    layout = CsvLayout(headers, chosen.headers, chosen.patient_header)
     columns = [f"{own} string" for own in _own(layout.used)]
     schema = ", ".join([f"{ROW_NUMBER} bigint", f"{FIELDS} int", *columns])
     frame = lines.mapInArrow(_parsing(found, layout), schema)
@@ -132,7 +144,15 @@ def _first_headers(
         raise Stopped("it is empty; export it again, with a line of headers")
     row = lines.where((sql.col(PATH) == first.path) & (sql.col(START) == first.start)).first()
     headers = read_headers(bytes(row[LINE]))
-    return headers, wanted(path, headers, mapping)
+    try:
+        return headers, wanted(path, headers, mapping)
+    except InputFault:
+        some = lines.where((sql.col(PATH) == first.path) & (sql.col(START) == first.start)).head(FIRST_LINES)
+        texts = [bytes(each[LINE]).decode("utf-8", "replace") for each in some]
+        below = header_below(texts, mapping.used)
+        if below is not None:
+            raise Stopped(f"{path}: {below}") from None
+        raise
 
 
 def _keyed(frame: DataFrame, chosen: Wanted, blocks: Sequence[Block], headers: int) -> Source:
@@ -144,8 +164,6 @@ def _keyed(frame: DataFrame, chosen: Wanted, blocks: Sequence[Block], headers: i
     if header is not None:
         own = _own(used)[used.index(header)]
         patient_type = to_arrow_type(frame.schema[own].dataType)
-        if not any(allowed(patient_type) for allowed in PATIENT_TYPES):
-            raise Stopped(f"{header} is of the type {patient_type}; make it a text or a whole number")
         text = sql.col(own).cast("string")
         alone = sql.concat(sql.lit("row "), sql.col(ROW_NUMBER).cast("string"))
         key = sql.when(sql.trim(text) == "", None).otherwise(sql.concat(sql.lit("id "), text))
@@ -157,18 +175,21 @@ def _keyed(frame: DataFrame, chosen: Wanted, blocks: Sequence[Block], headers: i
 
 
 def _kind(session: SparkSession, path: str) -> str:
-    """By the ending of the path; of a folder, by its first file's."""
-    names = [path]
-    if not path.rstrip("/").endswith((*CSV, *NDJSON, ".parquet")):
-        names = _names(session, path)
-    for name in names:
-        if name.endswith(CSV):
-            return "csv"
-        if name.endswith(NDJSON):
-            return "ndjson"
-        if name.endswith(".parquet"):
-            return "parquet"
-    raise Stopped(f"{path} holds no .parquet, .csv or .ndjson; name a file or folder of one of these")
+    """By the ending of the path; of a folder, by those of its files, which are all of one kind."""
+    local = Path(path.removeprefix("file://"))
+    if local.exists() and is_pipe(local):
+        raise Stopped(f"{path}: {A_PIPE}")
+    named = has_ending(path.rstrip("/"), (*PARQUET, *CSV, *RECORDS)) and not local.is_dir()
+    names = [path.rstrip("/")] if named else _names(session, path)
+    packed = [name for name in names if has_ending(name, (".gz",)) and not name.endswith(".gz")]
+    if packed:
+        raise Stopped(f"{packed[0]}: Spark unpacks what ends in .gz alone, in small letters; rename it")
+    kinds = [kind for kind, endings in KINDS.items() if any(has_ending(name, endings) for name in names)]
+    if not kinds:
+        raise Stopped(f"{path} holds no .parquet, .csv or .ndjson; name a file or folder of one of these")
+    if len(kinds) > 1:
+        raise Stopped(f"{path} holds files of several kinds ({', '.join(kinds)}); score them apart")
+    return kinds[0]
 
 
 def _names(session: SparkSession, path: str) -> list[str]:

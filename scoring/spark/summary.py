@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from features.identifier import BLANKS, LIKE_NOTHING
 from model.answer import NUMBERS
 from model.distribution import FAST_ABOVE, SLOW_BELOW
 from model.predictor import BANDS
-from scoring.columns import CODES, OUTCOME, REASONS
+from scoring.columns import CODES, OUTCOME, PATIENT, REASONS
 from scoring.spark.columns import KIND, REJECTS
-from scoring.summary import ABSTAINED, OUTCOMES, REJECTED, Tally
+from scoring.summary import ABSTAINED, BLANK, LIKE_MISSING, OUTCOMES, RAGGED, REJECTED, WITHOUT, Tally
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -36,7 +37,22 @@ def count(both: DataFrame) -> Tally:
     counts = {REJECTED: tally.problems, ABSTAINED: tally.reasons}
     for row in said.groupBy("outcome", "code").count().collect():
         counts.get(row["outcome"], tally.cautions)[row["code"]] += row["count"]
+    _identify(both, tally)
     odd = set(tally.outcomes) - set(OUTCOMES)
     if odd:
         raise ArithmeticError(f"unknown outcomes {sorted(odd)}")
     return tally
+
+
+def _identify(both: DataFrame, tally: Tally) -> None:
+    """Count identifiers as `Tally` does on one machine."""
+    from pyspark.sql import functions as sql
+
+    whose, is_text = sql.col(PATIENT), dict(both.dtypes)[PATIENT] == "string"
+    ragged = sql.coalesce(sql.col(CODES), sql.lit("")) == RAGGED
+    counted = {WITHOUT: whose.isNull() & ~ragged}
+    if is_text:
+        counted[BLANK] = sql.trim(whose, sql.lit(BLANKS)) != whose
+        counted[LIKE_MISSING] = whose.isin(*LIKE_NOTHING)
+    row = both.agg(*(sql.count_if(condition).alias(name) for name, condition in counted.items())).collect()[0]
+    tally.identifiers.update({name: row[name] for name in counted})

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -323,3 +326,34 @@ def test_a_contradiction_is_told_with_its_column() -> None:
 def test_what_is_not_a_number_is_told(cell: object) -> None:
     [problem] = told([row(crp_mg_l=cell)])
     assert problem.startswith("row 1: crp_mg_l")
+
+
+def test_an_identifier_is_one_text_whatever_its_type() -> None:
+    """12, 12.0 and "12" are one patient; "012" is another."""
+    cells = [12, 12.0, "12", Decimal("12.00"), np.int64(12), np.float32(12), "012", " 12", None, math.nan, "  "]
+    rows = [{"patient_id": cell, "months_since_onset": 10.0 + at} for at, cell in enumerate(cells)]
+    found = {patient.patient_id: patient.rows for patient in patients(rows)}
+    assert found["12"] == (0, 1, 2, 3, 4, 5)
+    assert [found[name] for name in ("012", " 12", "row 9", "row 10", "row 11")] == [(6,), (7,), (8,), (9,), (10,)]
+
+
+@pytest.mark.parametrize(
+    ("cell", "rule"),
+    [
+        (2.0**53, "at or beyond 2^53"),
+        (np.float32(2.0**24), "at or beyond 2^24"),
+        (12.5, "a number with a fraction"),
+        (True, "no text and no whole number"),
+        (b"a", "no text and no whole number"),
+        (date(2025, 1, 1), "no text and no whole number"),
+        (np.datetime64("2025-01-01"), "no text and no whole number"),
+    ],
+)
+def test_what_is_no_identifier_is_a_problem_of_its_row_alone(cell: object, rule: str) -> None:
+    rows = [{"patient_id": cell, "months_since_onset": 10.0}, {"patient_id": "a", "months_since_onset": 11.0}]
+    refused, other = patients(rows)
+    [problem] = refused.problems
+    assert refused.record is None
+    assert (problem.code, problem.field) == ("bad_identifier", "row 1: patient_id")
+    assert rule in problem.rule
+    assert other.record is not None

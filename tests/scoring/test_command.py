@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import signal
+import subprocess
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +19,7 @@ from click.testing import Result
 from features.version import VERSION
 from scoring.fault import InputFault
 from scoring.runs.progress import Step
-from tests.scoring.command import AS_OF, files_of, here, interrupted
+from tests.scoring.command import AS_OF, KNOWN, ROOT, command, files_of, here, interrupted
 from tests.scoring.conftest import Score
 
 
@@ -104,6 +107,79 @@ def test_an_output_that_is_there(visits_file: Path, tmp_path: Path, ran) -> None
     assert ran(visits_file, "--resume").exit_code == 2
     assert ran(visits_file, "--resume", "--overwrite").exit_code == 0
     assert files_of(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("dangling", [False, True])
+def test_a_link_is_an_output_that_is_there_and_is_never_written_through(
+    visits_file: Path, tmp_path: Path, ran, dangling: bool
+) -> None:
+    link, target = tmp_path / "out" / "a.csv", tmp_path / "precious.csv"
+    link.symlink_to(target)
+    if not dangling:
+        target.write_text("mine")
+    result = ran(visits_file)
+    assert result.exit_code == 2
+    assert "a.csv: there already" in result.stderr
+    assert ran(visits_file, "--overwrite").exit_code == 0
+    assert not link.is_symlink()
+    assert len(pd.read_csv(link)) > 0
+    assert target.exists() is not dangling
+    assert dangling or target.read_text() == "mine"
+
+
+@pytest.mark.parametrize("place", ["full", "closed"])
+def test_a_summary_that_cannot_be_printed_spoils_nothing(
+    visits_file: Path, pack_folder: Path, tmp_path: Path, place: str
+) -> None:
+    asked = command(visits_file, tmp_path / "a.csv", "--pack", pack_folder, *AS_OF)
+    reader, writer = os.pipe()
+    os.close(reader)
+    with Path("/dev/full").open("wb") as full:
+        out = full if place == "full" else writer
+        process = subprocess.run(
+            asked, env=KNOWN, cwd=ROOT, stdout=out, stderr=subprocess.PIPE, text=True, check=False
+        )
+    os.close(writer)
+    assert process.returncode == 0, process.stderr
+    why = "No space left on device" if place == "full" else "Broken pipe"
+    assert f"Warning: standard output cannot be written ({why}); the files are in their place" in process.stderr
+    assert "Traceback" not in process.stderr
+    summary = json.loads((tmp_path / "a.summary.json").read_bytes())
+    assert summary["rows"]["answered_or_abstained"] == len(pd.read_csv(tmp_path / "a.csv"))
+
+
+def test_the_day_of_a_run_is_the_day_of_the_clock_here(
+    visits_file: Path, pack_folder: Path, tmp_path: Path
+) -> None:
+    before = date.today()
+    assert here(visits_file, tmp_path / "a.csv", "--pack", pack_folder).exit_code == 0
+    told = json.loads((tmp_path / "a.summary.json").read_bytes())["settings"]["as_of"]
+    assert told in {before.isoformat(), date.today().isoformat()}
+
+
+def test_identifiers_that_mean_nothing_elsewhere_keep_their_history(
+    visits: pd.DataFrame, pack_folder: Path, tmp_path: Path
+) -> None:
+    """The same answers from CSV as from Parquet, and all that is easily mistaken is counted."""
+    names = dict(zip(visits["patient_id"].unique(), ["NA", "null", " 12", "007", "1e5", None], strict=False))
+    whose = visits["patient_id"].map(lambda name: names.get(name, name))
+    table = visits.assign(patient_id=whose)
+    found, told = {}, ""
+    for form in ("csv", "parquet"):
+        source = tmp_path / f"in.{form}"
+        table.to_csv(source, index=False) if form == "csv" else table.to_parquet(source, index=False)
+        result = here(source, tmp_path / f"{form}.parquet", "--pack", pack_folder, *AS_OF)
+        assert result.exit_code in {0, 3}
+        told = result.output
+        found[form] = pq.read_table(tmp_path / f"{form}.parquet").to_pylist()
+        summary = json.loads((tmp_path / f"{form}.summary.json").read_bytes())
+        assert summary["identifiers"] == {
+            "rows_without": int(whose.isna().sum()),
+            "rows_with_surrounding_blanks": int((whose == " 12").sum()),
+            "rows_like_a_missing_value": int(whose.isin(["NA", "null"]).sum()),
+        }
+    assert found["csv"] == found["parquet"]
+    assert "rows_without " in told
 
 
 def test_an_output_in_the_place_of_the_input(visits_file: Path, tmp_path: Path, ran) -> None:

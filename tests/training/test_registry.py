@@ -11,7 +11,10 @@ import pytest
 
 from model.pack import FILES, MANIFEST
 from training.promotion.champion import first_champion
+from training.promotion.lineage import lineage
+from training.promotion.rollback import rollback
 from training.registry import Refused, RegistryError, StoreError, make_challenger, pull, version_of
+from training.report.trained_version import trained_version
 from training.tracking import default_uri, open_store
 
 if TYPE_CHECKING:
@@ -174,6 +177,16 @@ def test_a_version_that_holds_no_pack(trained: Trained, tmp_path: Path, tag: str
         client.set_model_version_tag("bare", made.version, "tregcast.pack_id", tag)
     with pytest.raises(RegistryError, match=r"has no tag tregcast\.pack_id with the id of a pack"):
         pull(f"models:/bare/{made.version}", trained.run.tracking_uri, tmp_path)
+
+
+def test_a_look_up_in_a_store_that_is_not_there_leaves_nothing(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path / 'mlruns' / 'mlflow.db'}"
+    for look_up in (pull, trained_version, lineage):
+        with pytest.raises(StoreError, match="there is no store; `tregcast train` makes one"):
+            look_up("models:/nobody@champion", uri)
+    with pytest.raises(StoreError, match="there is no store"):
+        rollback("nobody", reason="a test", tracking_uri=uri)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_store_that_cannot_be_opened() -> None:

@@ -131,3 +131,15 @@ def test_a_misspelt_column_is_warned_of(predictor: Predictor, table: pd.DataFram
         score_table(predictor, few)
     assert len(told) == 1
     assert told[0].filename == __file__
+
+
+def test_identifiers_are_the_same_text_whatever_their_type(predictor: Predictor, table: pd.DataFrame) -> None:
+    """12, 12.0 and "12" are one patient; what is no identifier is rejected, and its row alone."""
+    patient = table[table["patient_id"] == table["patient_id"].iloc[0]].head(3)
+    cells = pd.Series([12, 12.0, "12"], index=patient.index, dtype=object)
+    assert score_table(predictor, patient.assign(patient_id=cells)).equals(score_table(predictor, patient))
+    cells.iloc[0] = 2.0**53
+    refused = score_table(predictor, patient.assign(patient_id=cells))
+    assert refused["outcome"].iloc[0] == "rejected"
+    assert refused["reasons"].iloc[0] == "bad_identifier"
+    assert "rejected" not in set(refused["outcome"].iloc[1:])

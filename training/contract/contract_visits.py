@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from features.change import NOISE_SD
 from features.derive import complete
+from features.identifier import LIKE_NOTHING
 from features.table import DATE, DEATH, PATIENT, absent, day_of, number
 from features.units import plain
 from training.contract.contract_finding import Finding, Material, Severity
@@ -99,9 +100,16 @@ def crossed_pressures(material: Material) -> Iterator[Finding]:
 
 
 def without_patient(material: Material) -> Iterator[Finding]:
-    """A row without patient: training takes it for a patient of its own."""
+    """A row without patient, which training takes for a patient of its own; and a patient whose name is NA."""
+    named: set[object] = set()
     for at, row in enumerate(material.table.rows):
-        if absent(row.get(PATIENT)):
+        cell = row.get(PATIENT)
+        if cell in LIKE_NOTHING and cell not in named:
+            named.add(cell)
+            rule = "is taken as it stands: all rows of this name are of one patient"
+            remedy = "leave the cell empty where no patient is meant"
+            yield _warning(material, at, "identifier_like_missing", PATIENT, str(cell), rule, remedy)
+        if absent(cell):
             rule = "is empty: the row counts as a patient of its own"
             yield _warning(material, at, "no_patient_id", PATIENT, None, rule, "fill it in, or take the row away")
 

@@ -56,7 +56,7 @@ def lineage(reference: str, tracking_uri: str | None = None) -> Lineage:
     Raises:
         StoreError: the store cannot be opened or the registry does not have the version.
     """
-    uri = open_store(tracking_uri)
+    uri = open_store(tracking_uri, make=False)
     version = version_of(reference)
     chain = read_chain(version.name)
     problems = [*chain.problems, *_alias_problems(chain), *_unfinished(chain)]

@@ -56,7 +56,7 @@ def promote(
     if override is not None and not override.strip():
         raise DecisionError("override is empty; say in a few words why, it is kept for ever")
     cohort = read_cohort(cohort_files.table, cohort_files.mapping, progress=progress)
-    uri = open_store(tracking_uri)
+    uri = open_store(tracking_uri, make=False)
     with using_store(uri):
         after = version_of(challenger)
         chain = settle(after.name)

@@ -22,7 +22,7 @@ def rollback(name: str, *, reason: str, to_version: str | None = None, tracking_
     """
     if not reason.strip():
         raise DecisionError("reason is empty; say in a few words why, it is kept for ever")
-    uri = open_store(tracking_uri)
+    uri = open_store(tracking_uri, make=False)
     with using_store(uri):
         chain = settle(name)
         from_version = serving(name)

@@ -36,7 +36,7 @@ def trained_version(reference: str, uri: str | None = None, packs: Path = PACKS)
         StoreError: the store cannot be opened. RegistryError: the registry or the store does not have it.
         Refused: its pack does not verify.
     """
-    open_store(uri)
+    open_store(uri, make=False)
     registered = version_of(reference)
     exact = f"models:/{registered.name}/{registered.version}"  # an alias may move meanwhile
     folder, pack = pull(exact, uri, packs)

@@ -17,9 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas._libs.parsers import STR_NA_VALUES  # type: ignore[attr-defined]
 
+from features.identifier import LIKE_NOTHING
 from features.mapping import ColumnMapping, Source
 from scoring.fault import ScoringFault
-from scoring.sources.csv_file import NOTHING, open_csv
+from scoring.sources.csv_file import open_csv
 
 HEADER = "patient_id,months_since_onset,alsfrs_r_total,crp_mg_l\n"
 ROWS = "a,10,40,2.5\na,13,39,\na,16,37,3\n"
@@ -53,7 +54,7 @@ def fault(path: Path) -> str:
 
 
 def test_what_means_nothing_is_what_it_means_in_training() -> None:
-    assert set(NOTHING) == STR_NA_VALUES
+    assert {"", *LIKE_NOTHING} == STR_NA_VALUES
 
 
 def test_cells_stay_texts(tmp_path: Path) -> None:

@@ -67,6 +67,43 @@ def test_a_folder_of_partitions(tmp_path: Path) -> None:
     assert open_source(tmp_path / "c", NO_MAPPING).files == tuple(sorted((tmp_path / "c").glob("site=*/*.parquet")))
 
 
+def as_polars_writes_it(folder: Path) -> pd.DataFrame:
+    """As ``write_parquet(partition_by=["site", "site_number"])`` of polars 2.1: the keys in the files as well."""
+    whole = frame(60).assign(site=["007", "north star", None] * 20, site_number=[1, 2, 3] * 20)
+    for (site, number), rows in whole.groupby(["site", "site_number"], dropna=False):
+        key = "__HIVE_DEFAULT_PARTITION__" if pd.isna(site) else str(site).replace(" ", "%20")
+        place = folder / f"site={key}" / f"site_number={number}"
+        place.mkdir(parents=True)
+        table = pa.Table.from_pandas(rows, preserve_index=False)
+        at = table.schema.get_field_index("site")
+        pq.write_table(
+            table.set_column(at, "site", table["site"].cast(pa.large_string())), place / "00000000.parquet"
+        )
+    return whole
+
+
+def test_a_folder_as_polars_writes_it(tmp_path: Path) -> None:
+    whole = as_polars_writes_it(tmp_path)
+    found = read(tmp_path).sort_values("crp_mg_l", ignore_index=True)
+    pd.testing.assert_frame_equal(found, whole.drop(columns=["note", "site_number"]), check_dtype=False)
+
+
+def test_a_folder_that_contradicts_its_files(tmp_path: Path) -> None:
+    as_polars_writes_it(tmp_path)
+    (tmp_path / "site=007").rename(tmp_path / "site=008")
+    assert "site in the file is not what its folder's name says; keep the one" in fault(tmp_path)
+
+
+@pytest.mark.parametrize("cells", [[[1.0]], [{"value": 1.0}], [b"1"], [pd.Timedelta(1, "D")]])
+def test_a_column_of_no_cells_is_named_unless_nobody_reads_it(tmp_path: Path, cells: list[object]) -> None:
+    table = pa.Table.from_pandas(frame(1), preserve_index=False)
+    pq.write_table(table.append_column("scans", pa.array(cells)), tmp_path / "unused.parquet")
+    assert len(read(tmp_path / "unused.parquet")) == 1
+    at = table.schema.get_field_index("crp_mg_l")
+    pq.write_table(table.set_column(at, "crp_mg_l", pa.array(cells)), tmp_path / "used.parquet")
+    assert "used.parquet: crp_mg_l is of a type that no cell has" in fault(tmp_path / "used.parquet")
+
+
 def test_types_that_go_together_in_the_files_of_a_folder(tmp_path: Path) -> None:
     """A column of whole numbers here, of gaps there; categories as what they stand for."""
     frame(3).assign(crp_mg_l=[1, 2, 3], sex=[None] * 3).to_parquet(tmp_path / "a.parquet")
@@ -82,7 +119,7 @@ def test_files_that_do_not_go_together(tmp_path: Path) -> None:
     assert f"{tmp_path / 'b.parquet'}: its columns are not those of {tmp_path / 'a.parquet'} (nlr)" in fault(
         tmp_path
     )
-    frame(3).assign(patient_id=[1, 2, 3]).to_parquet(tmp_path / "b.parquet")
+    frame(3).assign(crp_mg_l=["1", "2", "3"]).to_parquet(tmp_path / "b.parquet")
     assert "in types that do not go together" in fault(tmp_path)
 
 
@@ -116,7 +153,7 @@ def test_what_is_no_parquet(tmp_path: Path) -> None:
 def test_an_identifier_of_a_strange_type(tmp_path: Path) -> None:
     path = tmp_path / "c.parquet"
     frame(3).assign(patient_id=pd.to_datetime(["2026-01-01"] * 3)).to_parquet(path)
-    assert "patient_id is of the type timestamp" in fault(path)
+    assert "but of the type timestamp" in fault(path)
     mapping = ColumnMapping(
         sources={
             "patient_id": Source(("crp_mg_l", "months_since_onset"), is_sum=True),

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pandas._libs.parsers import STR_NA_VALUES
 
-from scoring.sources.csv_file import NOTHING
+from features.identifier import LIKE_NOTHING
 from scoring.spark.columns import FIELDS, LINE, PATH, ROW_NUMBER, START
 from scoring.spark.csv_lines import CsvLayout, parsed
 from scoring.spark.lines import numbered_lines
@@ -22,7 +22,7 @@ from scoring.spark.stopped import Stopped
 
 
 def test_nothing_is_what_pandas_takes_for_nothing() -> None:
-    assert set(NOTHING) == STR_NA_VALUES
+    assert {"", *LIKE_NOTHING} == STR_NA_VALUES
 
 
 @given(

@@ -79,6 +79,9 @@ def odd_patients(faults: Faults) -> None:
     faults.put(at, "patient_id", None)
     faults.expect(WARNING, "no_patient_id", at, "patient_id")
     at = faults.rows()[-1]
+    faults.put(at, "patient_id", "NA")
+    faults.expect(WARNING, "identifier_like_missing", at, "patient_id")
+    at = faults.rows()[-1]
     faults.put(at, "patient_id", str(faults.frame.loc[at, "patient_id"]).upper() + " ")
     faults.expect(WARNING, "alike_identifiers", at, "patient_id")
     twin = faults.frame.loc[faults.rows()].assign(patient_id="somebody-else")
