@@ -15,7 +15,7 @@ from features.vocabulary import vocabulary
 
 HERE = Path(__file__).parent
 # Cautions that hang on which patients a pack was trained on: told of a case only where it is about them.
-OF_THE_PACK = frozenset({"missing_input", "outside_training_range"})
+OF_THE_PACK = frozenset({"missing_input", "never_missing_in_training", "outside_training_range"})
 
 
 @dataclass(frozen=True)
