@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ from click.testing import CliRunner, Result
 
 from cli import main
 from model.answer import NUMBERS
-from tests.corpus.cases import Found
+from model.pack import Pack
+from scoring.runs.run import Job, run
+from scoring.summary import Summary
+from tests.corpus.cases import Found, cases
 from tests.scoring.single_way import as_columns
 
 
@@ -35,7 +39,7 @@ def words_of(told: object) -> str:
 
 def of_row(row: Mapping[str, Any]) -> Found:
     """A row of the file of answers, or of that of rejects."""
-    if "codes" in row:
+    if row.get("codes") is not None:
         return Found("rejected", frozenset(row["codes"].split()), text=row["problems"])
     numbers = () if row["outcome"] == "abstained" else tuple(row[name] for name in NUMBERS)
     return Found(row["outcome"], frozenset((row["reasons"] or "").split()), numbers)
@@ -60,3 +64,23 @@ def scored(source: Path, pack: Path) -> list[dict[str, Any]]:
     result, rows = command(source, pack)
     assert result.exit_code in (0, 3), result.output
     return rows
+
+
+TODAY = datetime.now(UTC).date()
+RECORDS = cases("records")
+Answers = dict[str, Found]
+Rows = dict[int, Found]
+
+
+def by_case(answers: Iterable[Mapping[str, Any]]) -> Answers:
+    return {str(case): of_answer(answer) for case, answer in zip(RECORDS, answers, strict=True)}
+
+
+def score(source: Path, mapping: Path | None, pack: Pack, *, strict: bool = False) -> tuple[Rows, Summary]:
+    """A run on this machine: what was placed, by the number of the row."""
+    places = [source.with_name(f"{name}.parquet") for name in ("answers", "rejects")]
+    summary = source.with_name("summary.json")
+    told = run(
+        Job(source, *places, summary, mapping, "none", 0.9, TODAY.isoformat(), strict=strict, overwrite=True), pack
+    )
+    return of_rows(row for place in places for row in pq.read_table(place).to_pylist()), told

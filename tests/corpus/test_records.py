@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,39 +13,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features.parse import parse_record
-from features.problem import Rejected
 from features.table import patients
 from model.answer import NUMBERS, render
 from model.predictor import Predictor
 from tests.conftest import Trained
-from tests.corpus.cases import OF_THE_PACK, Case, Found, as_rows, as_texts, cases
-from tests.corpus.routes import of_answer, of_rows, scored
+from tests.corpus.cases import OF_THE_PACK, Case, Found, as_rows, as_texts
+from tests.corpus.routes import RECORDS, Answers, by_case, of_answer, of_rows, scored
 from training.cohort_table import read_cohort_table
 from training.scoring import score_table
 
-RECORDS = cases("records")
 AS_TABLE = [case for case in RECORDS if "table" in case.routes]
 BATCH = 100
-Answers = dict[str, Found]
-
-
-def by_case(answers: Iterable[Mapping[str, Any]]) -> Answers:
-    return {str(case): of_answer(answer) for case, answer in zip(RECORDS, answers, strict=True)}
-
-
-@pytest.fixture(scope="module")
-def alone(predictor: Predictor) -> Answers:
-    """What the predictor says of a record, and the parser of what is none."""
-    found = []
-    for case in RECORDS:
-        try:
-            record = parse_record(case.given["record"], today=datetime.now(UTC).date())
-            found.append(render(predictor.predict(record)))
-        except Rejected as rejected:
-            problems = [{"code": each.code, "words": str(each)} for each in rejected.every]
-            found.append({"outcome": "rejected", "problems": problems})
-    return by_case(found)
 
 
 @pytest.fixture(scope="module")

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
-from functools import cache
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
 from features.mapping import MappingError
 from features.parse import parse_record
 from model.answer import render
-from model.pack import Pack
 from model.predictor import Predictor
 from scoring.fault import InputFault
-from scoring.runs.run import Job, run
 from scoring.summary import Summary
 from tests.conftest import Trained
 from tests.corpus.cases import OF_THE_PACK, Case, Found, cases
-from tests.corpus.routes import of_answer, of_rows
+from tests.corpus.routes import RECORDS, TODAY, Rows, of_answer, score
 from tests.corpus.written import mapping_of, written
 from tests.scoring.single_way import single_answers
 from training.cohort import read_cohort
@@ -31,23 +27,11 @@ from training.contract.contract_finding import Severity
 TABLES = cases("tables")
 FORMS = ("csv", "parquet")
 CASES = [(case, form) for case in TABLES for form in FORMS if form in case.routes]
-TODAY = datetime.now(UTC).date()
-Rows = dict[int, Found]
-RECORDS = {case.name: case for case in cases("records")}
+BY_NAME = {case.name: case for case in RECORDS}
 
 
 def named(pair: object) -> str:
     return str(pair)
-
-
-def score(source: Path, mapping: Path | None, pack: Pack, *, strict: bool = False) -> tuple[Rows, Summary]:
-    """A run on this machine: what was placed, by the number of the row."""
-    places = [source.with_name(f"{name}.parquet") for name in ("answers", "rejects")]
-    summary = source.with_name("summary.json")
-    told = run(
-        Job(source, *places, summary, mapping, "none", 0.9, TODAY.isoformat(), strict=strict, overwrite=True), pack
-    )
-    return of_rows(row for place in places for row in pq.read_table(place).to_pylist()), told
 
 
 def read_by_training(source: Path, mapping: Path | None, predictor: Predictor) -> Rows:
@@ -62,25 +46,12 @@ def read_by_training(source: Path, mapping: Path | None, predictor: Predictor) -
     return found
 
 
-@pytest.fixture(scope="module")
-def plain(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """What a plain CSV table is answered, once for each."""
-    folder = tmp_path_factory.mktemp("plain")
-
-    @cache
-    def answers(text: str) -> Rows:
-        (folder / "plain.csv").write_text(text, "utf-8")
-        return score(folder / "plain.csv", None, trained.pack)[0]
-
-    return answers
-
-
 def require_rows(case: Case, found: Rows, plain: Any, predictor: Predictor) -> None:
     """Row by row what is expected: outcome and codes, the answers to a plain table, or that to a record."""
     expected = case.expected
     like: Rows = plain(expected["like"]) if "like" in expected else {}
     if "record" in expected:
-        record = parse_record(RECORDS[expected["record"]].given["record"], today=TODAY)
+        record = parse_record(BY_NAME[expected["record"]].given["record"], today=TODAY)
         like = {1: of_answer(render(predictor.predict(record)))}
     rows = expected.get("rows", [None] * len(like))
     assert sorted(found) == list(range(1, len(rows) + 1))

@@ -6,7 +6,7 @@ import base64
 import csv
 import gzip
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -55,7 +55,7 @@ def _texts(text: str) -> dict[str, pa.Array]:
     return {name: pa.array([row[at] for row in cells], pa.string()) for at, name in enumerate(header)}
 
 
-def _array(type: str, cells: list[Any]) -> pa.Array:  # noqa: A002 - as it stands in the file
+def _array(type: str, cells: list[Any]) -> pa.Array:
     kind = type_of(type)
     if kind == pa.string_view() or pa.types.is_dictionary(kind):
         return pa.array(cells, pa.string()).cast(kind)
@@ -81,17 +81,17 @@ def type_of(name: str) -> pa.DataType:
     return makers[outer](*parts) if outer in makers else pa.type_for_alias(outer)
 
 
+READERS: list[tuple[Callable[[pa.DataType], bool], Callable[[Any], Any]]] = [
+    (pa.types.is_timestamp, datetime.fromisoformat),
+    (pa.types.is_date, date.fromisoformat),
+    (pa.types.is_decimal, Decimal),
+    (pa.types.is_binary, base64.b64decode),
+    (pa.types.is_floating, float),
+]
+
+
 def _cell(cell: Any, kind: pa.DataType) -> Any:
-    if cell is None:
-        return None
     if pa.types.is_list(kind):
         return [_cell(each, kind.value_type) for each in cell]
-    if pa.types.is_timestamp(kind):
-        return datetime.fromisoformat(cell)
-    if pa.types.is_date(kind):
-        return date.fromisoformat(cell)
-    if pa.types.is_decimal(kind):
-        return Decimal(cell)
-    if pa.types.is_binary(kind):
-        return base64.b64decode(cell)
-    return float(cell) if pa.types.is_floating(kind) else cell
+    read = next((read for is_of, read in READERS if is_of(kind)), None)
+    return cell if cell is None or read is None else read(cell)
