@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from features.headers import headers_of, rule_of
 from features.table import Row, known_columns, patients
+from features.today import latest_date
 from model.answer import NUMBERS, Answer, Prediction, outcome, render
 from model.predictor import Predictor
 
@@ -25,6 +27,8 @@ class NearHeader(UserWarning):
 def score_table(predictor: Predictor, table: pd.DataFrame) -> pd.DataFrame:
     """Answer each row of a long table at its visit, from the rows of the same patient up to it.
 
+    What is dated after the latest date there is anywhere now is refused, as over HTTP.
+
     Warns:
         NearHeader: of each column that is not read, though it is like one that is missing.
 
@@ -38,7 +42,7 @@ def score_table(predictor: Predictor, table: pd.DataFrame) -> pd.DataFrame:
     _warn_of_near(str(column) for column in table.columns)
     rows: list[Row] = [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
     found: dict[int, dict[str, object]] = {}
-    for patient in patients(rows):
+    for patient in patients(rows, today=latest_date(datetime.now(UTC))):
         for visit, position in enumerate(patient.rows):
             if patient.record is None:
                 problems = sorted({problem.code for problem in patient.problems})

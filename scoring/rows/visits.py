@@ -163,7 +163,7 @@ class _Reader:
         return found
 
     def one_quantity(self, column: str, quantity: Quantity) -> Numbers:
-        numbers = self.number(column)
+        numbers = self.number(column, exact=quantity.integer)  # a score has no limit of detection
         there = ~np.isnan(numbers.values)
         if column + COMPARATOR in self.columns:
             said = self.codes(column + COMPARATOR, ("<", ">"))
