@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from features.change import surprise
 from features.consistency import COMPLETED_FROM
 from features.derive import CHANGE, DRAWN, SCALE_MAXIMUM, Readings, comparable, qualified
-from features.feature import Feature
+from features.feature import DELTA_FS, Feature
 from features.matrix import DesignMatrix
 from features.record import Measurement, PatientRecord
 from features.units import DAYS_PER_MONTH, amount, plain
@@ -288,12 +288,20 @@ def _too_little(case: Case) -> list[Reason]:
     gaps = case.applicability.unseen_gaps(case.row)
     if sum(case.importance[at] for at in gaps) <= LARGEST_UNSEEN_SHARE:
         return []
-    fields = _fields(case, gaps)
-    words = (
-        f"Inputs that every training patient had, and that weigh in this model, are missing: {_named(fields)}. "
-        "Send them; without them this model has no answer."
-    )
-    return [Reason("too_little_to_go_on", fields, words)]
+    at_onset = [at for at in gaps if case.matrix.features[at] == DELTA_FS and case.matrix.scale in case.readings]
+    fields, words = _fields(case, [at for at in gaps if at not in at_onset]), ""
+    if fields:
+        words = (
+            "Inputs that every training patient had, and that weigh in this model, are missing: "
+            f"{_named(fields)}. Send them; without them this model has no answer."
+        )
+    if at_onset:
+        fields = (*fields, "months_since_onset")
+        words += (
+            " The score is of the very day of onset, so there is no decline since onset yet, and this model has no "
+            "answer without it. Send a later visit, or check the onset and the day of the visit."
+        )
+    return [Reason("too_little_to_go_on", fields, words.strip())]
 
 
 def _no_room(case: Case) -> list[Reason]:

@@ -306,6 +306,12 @@ ITEMS = dict.fromkeys(ITEMS_ALSFRS_R, 3.0)
             ("alsfrs_r_total",),
             "Send the one of the index visit, or of a visit in the year before it.",
         ),
+        (
+            record(visit(0.0)),
+            "too_little_to_go_on",
+            ("months_since_onset",),
+            "The score is of the very day of onset, so there is no decline since onset yet",
+        ),
         (TOO_LITTLE, "too_little_to_go_on", ("sex", "age"), "missing: sex (Sex), age (Age). Send them;"),
         (
             record(visit(20.0, crp=500.0)),
