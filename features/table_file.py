@@ -112,7 +112,7 @@ def is_sep_note(line: str) -> bool:
 
 
 def header_below(lines: Iterable[str], used: Collection[str]) -> str | None:
-    """What is wrong with a CSV file whose first line is no header, where a later one is; None where none is.
+    """What stands before the header of a CSV file: a note of its separator or other lines; None if none is seen.
 
     Args:
         lines: the first lines of the file.
@@ -122,6 +122,8 @@ def header_below(lines: Iterable[str], used: Collection[str]) -> str | None:
     '1 line stands before its header; delete what stands there'
     """
     filled = [line for line in lines if line.strip()]
+    if filled and is_sep_note(filled[0]):
+        return SEP_NOTE
     for before, line in enumerate(filled):
         cells = {cell.strip().strip('"') for cell in re.split(r"[,;\t|]", line.strip().removeprefix("\ufeff"))}
         if len(cells & set(used)) >= min(2, len(used)):

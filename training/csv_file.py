@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from features.strict_csv import AS_UTF8, CsvFault, require_strict
-from features.table_file import FIRST_LINES, SEP_NOTE, header_below, is_sep_note
+from features.table_file import FIRST_LINES, header_below
 
 OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 MOST_LINES_TOLD = 10
+FIRST_BYTES = 2**16  # among which a header is looked for where the file is no CSV
 
 
 class LayoutError(ValueError):
@@ -45,7 +46,7 @@ def read_layout(path: Path, used: Collection[str] = ()) -> Layout:
             as `features.strict_csv` has it.
         OSError, EOFError, zlib.error: the file cannot be had.
     """
-    rows = csv.reader(io.StringIO(_text(path), newline=""))
+    rows = csv.reader(io.StringIO(_text(path, used), newline=""))
     found: list[tuple[int, list[str]]] = []
     begins = 1
     try:
@@ -66,22 +67,21 @@ def read_layout(path: Path, used: Collection[str] = ()) -> Layout:
     return Layout(tuple(headers), tuple(line for line, _ in data))
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, used: Collection[str]) -> str:
     """The text of the file, of which every reader makes the same rows."""
     data = gzip.decompress(path.read_bytes()) if path.name.lower().endswith(".gz") else path.read_bytes()
     try:
         require_strict(data)
         return data.decode("utf-8-sig")
     except CsvFault as fault:
-        raise LayoutError(str(fault)) from fault
+        first = data[:FIRST_BYTES].decode("utf-8", "replace").splitlines()[:FIRST_LINES]
+        raise LayoutError(header_below(first, used) or str(fault)) from fault
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise LayoutError(f"line {line} is not UTF-8 text (byte 0x{data[error.start]:02x}); {AS_UTF8}") from error
 
 
 def _require_header(headers: Sequence[str], lines: Sequence[str], used: Collection[str]) -> None:
-    if is_sep_note(lines[0]):
-        raise LayoutError(SEP_NOTE)
     below = None if set(headers) & set(used) else header_below(lines, used)
     if below is not None:
         raise LayoutError(below)

@@ -184,9 +184,9 @@ def open_csv(
     Raises:
         InputFault: it cannot be had, is no table with commas, or its headers do not fit.
     """
-    with opened(path) as (file, _):
-        headers = read_header(path, CheckedFile(path, file))
     try:
+        with opened(path) as (file, _):
+            headers = read_header(path, CheckedFile(path, file))
         chosen = wanted(path, headers, mapping)
     except InputFault:
         require_header_first(path, mapping)

@@ -8,7 +8,6 @@ from io import RawIOBase
 from pathlib import Path
 
 from features.strict_csv import AS_UTF8
-from features.table_file import SEP_NOTE, is_sep_note
 from scoring.fault import InputFault
 
 OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -33,8 +32,6 @@ def read_header(path: Path, file: RawIOBase) -> list[str]:
     if headers is None:
         raise InputFault(f"{path}: it is empty; export it again, with a line of headers")
     line = ",".join(headers)
-    if is_sep_note(line):
-        raise InputFault(f"{path}: {SEP_NOTE}")
     separator = max(OTHER_SEPARATORS, key=line.count)
     if line.count(separator) > line.count(","):
         raise InputFault(

@@ -143,10 +143,10 @@ def _first_headers(
     if first is None:
         raise Stopped("it is empty; export it again, with a line of headers")
     row = lines.where((sql.col(PATH) == first.path) & (sql.col(START) == first.start)).first()
-    headers = read_headers(bytes(row[LINE]))
     try:
+        headers = read_headers(bytes(row[LINE]))
         return headers, wanted(path, headers, mapping)
-    except InputFault:
+    except (InputFault, Stopped):
         some = lines.where((sql.col(PATH) == first.path) & (sql.col(START) == first.start)).head(FIRST_LINES)
         texts = [bytes(each[LINE]).decode("utf-8", "replace") for each in some]
         below = header_below(texts, mapping.used)

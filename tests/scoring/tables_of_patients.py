@@ -201,6 +201,7 @@ def misnamed(name: str, data: bytes) -> Callable[[Path], Path]:
 
 
 PLAIN = b"patient_id,months_since_onset,alsfrs_r_total\na,10,40\n"
+WITH_NOTES = b'patient_id,months_since_onset,alsfrs_r_total,note\na,10,40,"fell,\ntwice"\n'
 MISNAMED = (
     Refused("gzip named CSV", misnamed("t.csv", gzip.compress(PLAIN)), "its first bytes are those of gzip"),
     Refused("Parquet named CSV", misnamed("t.csv", b"PAR1\x15\x04"), "first bytes are those of Parquet"),
@@ -222,4 +223,19 @@ MISNAMED = (
         "2 lines stand before its header",
     ),
     Refused("a preamble of fields", misnamed("t.csv", b"Export,,\n" + PLAIN), "1 line stands before its header"),
+    Refused(
+        "a preamble with a stray mark",
+        misnamed("t.csv", b'"Export" of 3 May\n' + PLAIN),
+        "1 line stands before its header",
+    ),
+    Refused(
+        "a preamble, and a text over lines",
+        misnamed("t.csv", b"Export\n" + WITH_NOTES),
+        "1 line stands before its header",
+    ),
+    Refused(
+        "sep=, and a text over lines",
+        misnamed("t.csv", b"sep=,\r\n" + WITH_NOTES),
+        "first line, sep=, is a note for spreadsheets",
+    ),
 )
