@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 NOISE_SD = 1.05
@@ -33,8 +34,7 @@ def change_per_month(points: Points, maximum: float | None = None) -> float:
     >>> round(change_per_month(two_days, 48.0), 2), round(change_per_month(a_year, 48.0), 2)
     (-1.0, -0.99)
     """
-    month, value = points[-1]
-    expected = (value - maximum) / month if maximum is not None and month > 0 else 0.0
+    expected = 0.0 if maximum is None else _expected(points, maximum)
     across, along = _moments(points)
     return (across + SETTLED * expected) / (along + SETTLED)
 
@@ -49,6 +49,20 @@ def weight(points: Points) -> float:
     return along / (along + SETTLED)
 
 
+def surprise(points: Points, maximum: float) -> float:
+    """How far the readings of a functional score lie from its course so far, in standard deviations.
+
+    The slope of least squares and what was expected differ by the noise of the readings, ``NOISE_SD^2 / S``, and by
+    true changes about what is expected, ``NOISE_SD^2 / 8``; see `SETTLED`. Negative: the score fell faster.
+
+    >>> twenty_in_three_months, usual = [(20.0, 41.0), (23.0, 21.0)], [(20.0, 41.0), (23.0, 39.0)]
+    >>> round(surprise(twenty_in_three_months, 48.0), 1), round(surprise(usual, 48.0), 1)
+    (-8.9, -0.4)
+    """
+    across, along = _moments(points)
+    return _surprise(across, along, _expected(points, maximum))
+
+
 def slope(points: Points) -> float:
     """Least-squares slope of (x, y) points with at least two different x.
 
@@ -59,6 +73,17 @@ def slope(points: Points) -> float:
     """
     across, along = _moments(points)
     return across / along
+
+
+def _expected(points: Points, maximum: float) -> float:
+    """The course so far: from the maximum at onset to the last reading."""
+    month, value = points[-1]
+    return (value - maximum) / month if month > 0 else 0.0
+
+
+def _surprise(across: float, along: float, expected: float) -> float:
+    """Also compiled, for many rows: the same operations in the same order."""
+    return (across - expected * along) / (NOISE_SD * math.sqrt(along * (along + SETTLED) / SETTLED))
 
 
 def _moments(points: Points) -> tuple[float, float]:

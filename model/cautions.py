@@ -9,12 +9,13 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from features.change import surprise
 from features.consistency import COMPLETED_FROM
-from features.derive import DRAWN, SCALE_MAXIMUM, Readings, comparable, qualified
+from features.derive import CHANGE, DRAWN, SCALE_MAXIMUM, Readings, comparable, qualified
 from features.feature import Feature
 from features.matrix import DesignMatrix
 from features.record import Measurement, PatientRecord
-from features.units import amount, plain
+from features.units import DAYS_PER_MONTH, amount, plain
 from features.vocabulary import UNKNOWN, Quantity, vocabulary
 from model.answer import Caution, Reason
 from model.applicability import Applicability
@@ -37,6 +38,7 @@ VENTILATED = (
     "alsfrs_breathing",
 )  # 0: invasive ventilation; on the older scale, dependence on it
 MOST_TIMES_BEYOND = 3.0  # the range of training: a rare patient by 1.5, a wrong unit by more; docs/decisions/0011
+MOST_SURPRISING = 5.0  # standard deviations of a score from its course so far: docs/decisions/0017
 IMPORTANT_SHARE = 0.05  # a missing input is worth a caution if it carries at least this share of all contributions
 
 
@@ -175,6 +177,24 @@ def _shown(value: float, feature: Feature) -> str:
     '-6.67 points/month'
     """
     return amount(f"{value:.3g}", "points/month" if feature.unit == "({score})/mo" else feature.unit)
+
+
+def _implausible_change(case: Case) -> list[Caution]:
+    """A score that ran away from its course so far: by the noise of a score, not by any patient of training."""
+    scale = case.matrix.scale
+    readings = [(month, item.value) for month, item in case.readings.get(scale, ()) if item.comparator is None]
+    column = vocabulary().quantities[scale].column + CHANGE
+    if len(readings) < 2 or column not in case.matrix.columns:
+        return []
+    if not abs(surprise(readings, SCALE_MAXIMUM[scale])) > MOST_SURPRISING:
+        return []
+    points, days = readings[-1][1] - readings[0][1], (readings[-1][0] - readings[0][0]) * DAYS_PER_MONTH
+    words = (
+        f"The {vocabulary().quantities[scale].label} changed by {points:+.0f} points over {days:.0f} days: much "
+        "more than its course before and the noise of a score let expect. Check the scores and their dates; if "
+        "they are right, the estimate rests on few such patients."
+    )
+    return [Caution("implausible_change", (column,), words)]
 
 
 def _at_limit(case: Case) -> list[Caution]:
@@ -350,6 +370,7 @@ CAUTIONS: tuple[Callable[[Case], list[Caution]], ...] = (
     _approximate_onset,
     _approximate_age,
     _outside_training,
+    _implausible_change,
     _at_limit,
     _not_comparable,
     _measured_unknown_way,

@@ -171,7 +171,9 @@ def change_over_short_span(case: Case) -> list[Caution]:
         if len(exact) >= 2 and (share := weight(exact)) < LEAST_WEIGHT:
             days = round((exact[-1][0] - exact[0][0]) * DAYS_PER_MONTH)
             columns.append(quantity.column + CHANGE)
-            spans.setdefault(f"over {days} days (weighs {share:.1%})", []).append(quantity.label)
+            spans.setdefault(f"over {days} day{'' if days == 1 else 's'} (weighs {share:.1%})", []).append(
+                quantity.label
+            )
     if not spans:
         return []
     said = "; ".join(f"{', '.join(labels)} {span}" for span, labels in spans.items())

@@ -95,7 +95,7 @@ def open_desk(
         trail = open_trail(known.audit, made_by=f"tregcast {VERSION}", known=head)
         shadow = None if known.shadow is None else Shadow(known.shadow)
         later = is_beside(known.idempotency, known.audit)
-        once = Once(Store(known.idempotency, may_come_later=later), trail.digest(b"idempotency"))
+        once = Once(Store(known.idempotency, may_come_later=later), trail)
         return Desk(held, Access(known.access), trail, shadow, traces=traces, hosts=known.hosts, once=once)
     except Unusable as error:
         end(UNUSABLE, str(error))

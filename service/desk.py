@@ -18,7 +18,7 @@ from service.access.settings import is_loopback
 from service.audit.record import Caller as Recorded
 from service.audit.record import Entry, Outcome
 from service.audit.store import AuditUnavailable
-from service.audit.trail import Trail
+from service.audit.trail import NoTrail, Trail
 from service.held_pack import HeldPack
 from service.hosts import AllowedHosts
 from service.idempotency.once import Once
@@ -61,7 +61,7 @@ class Desk:
     metrics: Metrics = field(default_factory=Metrics)
     traces: Traces = field(default_factory=NoTraces)
     hosts: AllowedHosts = field(default_factory=AllowedHosts)
-    once: Once = field(default_factory=lambda: Once(Store(None)))
+    once: Once = field(default_factory=lambda: Once(Store(None), NoTrail()))
 
     def __post_init__(self) -> None:
         self.metrics.watch(ServingState(self.held, self.trail, self.shadow, self.readiness))

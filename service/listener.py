@@ -57,10 +57,15 @@ class Announcement:
         if why == self._said:
             return
         if self._said is None:
-            print(f"Tregcast's pages are on {' '.join(self._admin)}")
+            _say(f"Tregcast's pages are on {' '.join(self._admin)}")
         self._said = why
         said = f"not ready on {self._place}: {why}" if why else f"ready on {self._place}"
-        print(f"Tregcast is {said}", flush=True)
+        _say(f"Tregcast is {said}")
+
+
+def _say(line: str) -> None:
+    """One line in one write: standard error may go to the same file, from another thread."""
+    print(f"{line}\n", end="", flush=True)
 
 
 def speaks_tls(listener: socket.socket, *, is_admin: bool) -> bool:

@@ -19,6 +19,7 @@ from model.cautions import (
     IMPORTANT_SHARE,
     LARGEST_UNSEEN_SHARE,
     MOST_MISSING_SHARE,
+    MOST_SURPRISING,
     MOST_TIMES_BEYOND,
     OLDEST_SCORE_MONTHS,
     VENTILATED,
@@ -138,6 +139,11 @@ def _outside_training(cases: Cases) -> Mask:
     return np.asarray(((values < lowest) | (values > highest)).any(axis=1))
 
 
+def _implausible_change(cases: Cases) -> Mask:
+    known = cases.trends.get(cases.predictor.matrix.scale)
+    return cases.nobody if known is None else np.asarray(np.abs(known.surprise) > MOST_SURPRISING)
+
+
 def _at_limit(cases: Cases) -> Mask:
     return cases.of_inputs(lambda _, last: last.beyond)
 
@@ -191,6 +197,7 @@ CAUTIONS: tuple[tuple[str, Callable[[Cases], Mask]], ...] = (
     ("approximate_onset", _approximate_onset),
     ("approximate_age", _approximate_age),
     ("outside_training_range", _outside_training),
+    ("implausible_change", _implausible_change),
     ("beyond_limit", _at_limit),
     ("not_comparable", _not_comparable),
     ("measured_unknown_way", _measured_unknown_way),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.change import ROUNDING, SETTLED
+from features.change import NOISE_SD, ROUNDING, SETTLED
 from scoring.compiled.kernel import kernel
 
 Floats = NDArray[np.float64]
@@ -21,6 +22,7 @@ class Trend:
 
     change: Floats  # (n,) per month, NaN where fewer than two exact readings are known
     weight: Floats  # (n,) what the readings weigh in it; NaN as above
+    surprise: Floats  # (n,) `features.change.surprise` of a functional score; NaN of anything else, and as above
     without_limits: Mask  # (n,) whether there are two readings or more, and a limit among them that counts for none
 
 
@@ -40,11 +42,12 @@ def trend(values: Floats, beyond: Mask, month: Floats, starts: Integers, maximum
     ([nan, nan, 0.8, nan], [nan, nan, 0.8, nan])
     """
     count = len(values)
-    change, weight, without = np.full(count, np.nan), np.full(count, np.nan), np.zeros(count, np.bool_)
+    change, weight, surprise = (np.full(count, np.nan) for _ in range(3))
+    without = np.zeros(count, np.bool_)
     top = np.nan if maximum is None else maximum
     bounds = np.append(starts, count)
-    _trend(values, beyond, month, bounds, SETTLED, top, ROUNDING, change, weight, without)
-    return Trend(change, weight, without)
+    _trend(values, beyond, month, bounds, SETTLED, NOISE_SD, top, ROUNDING, change, weight, surprise, without)
+    return Trend(change, weight, surprise, without)
 
 
 @kernel
@@ -54,16 +57,18 @@ def _trend(
     month: Floats,
     bounds: Integers,
     settled: float,
+    noise: float,
     maximum: float,
     rounding: float,
     changes: Floats,
     weights: Floats,
+    surprises: Floats,
     without: Mask,
 ) -> None:
     x, y = np.empty(len(values)), np.empty(len(values))
     for patient in range(len(bounds) - 1):
         count = limits = 0
-        change = weight = np.nan
+        change = weight = surprise = np.nan
         for row in range(bounds[patient], bounds[patient + 1]):
             if not np.isnan(values[row]):
                 if beyond[row]:
@@ -72,15 +77,15 @@ def _trend(
                     x[count], y[count] = month[row], values[row]
                     count += 1
                     if count >= 2:
-                        change, weight = _change(x, y, count, settled, maximum, rounding)
-            changes[row], weights[row] = change, weight
+                        change, weight, surprise = _change(x, y, count, settled, noise, maximum, rounding)
+            changes[row], weights[row], surprises[row] = change, weight, surprise
             without[row] = limits > 0 and count + limits >= 2
 
 
 @kernel
 def _change(
-    x: Floats, y: Floats, count: int, settled: float, maximum: float, rounding: float
-) -> tuple[float, float]:
+    x: Floats, y: Floats, count: int, settled: float, noise: float, maximum: float, rounding: float
+) -> tuple[float, float, float]:
     expected = 0.0
     if not np.isnan(maximum) and x[count - 1] > 0:
         expected = (y[count - 1] - maximum) / x[count - 1]
@@ -96,4 +101,7 @@ def _change(
         most += abs(away * y[at])
     if abs(across) <= rounding * most:
         across = 0.0
-    return (across + settled * expected) / (along + settled), along / (along + settled)
+    surprise = np.nan
+    if not np.isnan(maximum):
+        surprise = (across - expected * along) / (noise * math.sqrt(along * (along + settled) / settled))
+    return (across + settled * expected) / (along + settled), along / (along + settled), surprise

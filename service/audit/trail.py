@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from service import log
-from service.audit.anchor import Anchor
+from service.audit.anchor import Anchor, Anchored
 from service.audit.key import InputKey, read_key
 from service.audit.known_head import KnownHead
 from service.audit.record import Entry
@@ -42,8 +42,19 @@ class Trail(Protocol):
     def trouble(self) -> TrailProblem | None:
         """The problem with its words, for a readiness probe."""
 
+    @property
+    def head(self) -> Anchored | None:
+        """The store and the head that this service knows: of every record it was told of; None before the first."""
+
     def digest(self, sent: bytes) -> str:
         """The keyed digest of a record's bytes as they were sent."""
+
+    async def holds(self, head: Anchored) -> bool:
+        """Whether the trail still has a record that was its head.
+
+        Raises:
+            AuditUnavailable: nothing can be recorded now, so nobody can say.
+        """
 
     async def record(self, entries: Sequence[Entry]) -> None:
         """Return when a record of each entry is durable; all of them are recorded, or none.
@@ -69,12 +80,16 @@ class AuditTrail:
         deadline_seconds: float = 2.0,
         waiting: Waiting | None = None,
         known: KnownHead | None = None,
+        reopened: Callable[[], Store] | None = None,
     ) -> None:
+        """``reopened`` gives the same store once more, for a look beside the thread that writes."""
+        self._reopened = reopened
         self._key = key
         self._deadline = deadline_seconds
         self._waiting = waiting or Waiting()
         seen = known or KnownHead()
         self._own_known = seen if known is None else None
+        self._seen = seen
         self._writer = Writer(self._waiting, store, anchor, key, made_by, seen)
         self._writer.start()
 
@@ -122,6 +137,29 @@ class AuditTrail:
         finally:
             timer.cancel()
 
+    @property
+    def head(self) -> Anchored | None:
+        """See `Trail`."""
+        return self._seen.read()
+
+    async def holds(self, head: Anchored) -> bool:
+        """See `Trail`."""
+        if self.problem is not None:
+            raise AuditUnavailable(self.problem)
+        try:
+            return await asyncio.to_thread(self._has, head)
+        except StoreFailed as error:
+            raise AuditUnavailable(error.code) from None
+
+    def _has(self, head: Anchored) -> bool:
+        assert self._reopened is not None
+        store = self._reopened()
+        try:
+            with store.session(create=False) as session:
+                return session.store_id == head.store_id and session.hash_at(head.head.seq) == head.head.hash
+        finally:
+            store.close()
+
     def close(self) -> None:
         """See `Trail`. Takes no longer than the deadline, and a second."""
         self._waiting.close()
@@ -145,10 +183,15 @@ class NoTrail:
     waiting = 0
     problem = None
     trouble = None
+    head = None
 
     def digest(self, sent: bytes) -> str:  # noqa: ARG002
         """Nothing."""
         return ""
+
+    async def holds(self, head: Anchored) -> bool:  # noqa: ARG002
+        """Nothing can be lost of it."""
+        return True
 
     async def record(self, entries: Sequence[Entry]) -> None:
         """Record nothing."""
@@ -177,4 +220,12 @@ def open_trail(settings: AuditSettings | None, *, made_by: str, known: KnownHead
     if not settings.anchor_is_apart:
         log.write(logging.WARNING, "audit_anchor_not_apart")  # a restore between two starts may put both back
     deadline = settings.deadline_seconds
-    return AuditTrail(store, anchor, key, made_by=made_by, deadline_seconds=deadline, known=known)
+    return AuditTrail(
+        store,
+        anchor,
+        key,
+        made_by=made_by,
+        deadline_seconds=deadline,
+        known=known,
+        reopened=lambda: open_store(settings.store),
+    )

@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from starlette.requests import Request
@@ -18,6 +19,9 @@ from starlette.responses import Response
 from features.problem import Rejected
 from service import log
 from service.access.caller import Caller
+from service.audit.anchor import parse_anchored
+from service.audit.store import AuditUnavailable
+from service.audit.trail import Trail
 from service.idempotency.seal import KeptAnswer, Names, names_of, seal, unseal
 from service.idempotency.store import Claim, Differs, Full, Kept, Store, UnderWay
 from service.problem import (
@@ -27,6 +31,7 @@ from service.problem import (
     idempotency_key_reused,
     rejected,
     unavailable,
+    unrecorded,
 )
 from service.problem_response import problem_response
 
@@ -63,11 +68,13 @@ def idempotency_key(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
 
 
 class Once:
-    """Of one worker; ``secret`` is what the audit trail's key makes, so that the file alone tells even less."""
+    """Of one worker. The audit trail gives a secret, so that the file alone tells even less, and has the last word:
+    an answer that it does not hold any more is not repeated."""
 
-    def __init__(self, store: Store, secret: str = "") -> None:
+    def __init__(self, store: Store, trail: Trail) -> None:
         self._store = store
-        self._secret = secret.encode("utf-8")
+        self._trail = trail
+        self._secret = trail.digest(b"idempotency").encode("utf-8")
         self._thread = ThreadPoolExecutor(1, "idempotency keys")  # no request waits for another one's disk
         self._works = True
 
@@ -87,14 +94,30 @@ class Once:
         salt = hashlib.sha256(await self._ask(lambda: self._store.salt) + self._secret).digest()
         names = names_of(salt, f"{caller.kind}:{caller.id}", key, asked)
         found = await self._claimed(names)
-        if isinstance(found, Kept):
-            return self._repeated(request, unseal(names, found.sealed))
+        while isinstance(found, Kept):
+            sealed, answer = found.sealed, unseal(names, found.sealed)
+            if await self._is_recorded(answer):
+                return self._repeated(request, answer)
+            await self._ask(partial(self._store.forget, names, sealed))  # its record is lost: it is answered anew
+            found = await self._claimed(names)
         return await self._answered(request, names, found, reply)
 
     def close(self) -> None:
         """Finish what is under way, and let go of the store."""
         self._thread.shutdown()
         self._store.close()
+
+    async def _is_recorded(self, answer: KeptAnswer) -> bool:
+        """Whether the audit trail still holds what left; a trail that was off when it left holds nothing of it."""
+        head = (
+            None if answer.head is None else parse_anchored("an answer that is kept", answer.head.encode("ascii"))
+        )
+        if head is None:
+            return not self._trail.on
+        try:
+            return await self._trail.holds(head)
+        except AuditUnavailable:
+            raise Unanswered(unrecorded()) from None
 
     async def _claimed(self, names: Names) -> Claim | Kept:
         until = time.monotonic() + SECONDS_TO_WAIT
@@ -132,7 +155,9 @@ class Once:
             self._thread.submit(self._store.give_up, names, claim)
             raise
         outcome: str | None = getattr(request.state, "outcome", None)
-        answer = KeptAnswer(response.status_code, response.headers["content-type"], outcome, bytes(response.body))
+        head = None if (known := self._trail.head) is None else known.line().decode("ascii")
+        media_type = response.headers["content-type"]
+        answer = KeptAnswer(response.status_code, media_type, outcome, bytes(response.body), head)
         try:
             await self._run(lambda: self._store.keep(names, claim, seal(names, answer)))
         except sqlite3.Error as error:

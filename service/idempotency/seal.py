@@ -23,12 +23,13 @@ QUICK = 1  # level of compression
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
-    """What left: ``outcome`` is what the log said of it."""
+    """What left: ``outcome`` is what the log said of it, ``head`` where the audit trail ended when it left."""
 
     status: int
     media_type: str
     outcome: str | None
     content: bytes
+    head: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def seal(names: Names, answer: KeptAnswer) -> bytes:
     >>> unseal(names, seal(names, kept)) == kept
     True
     """
-    head = json.dumps([answer.status, answer.media_type, answer.outcome]).encode("ascii")
+    head = json.dumps([answer.status, answer.media_type, answer.outcome, answer.head]).encode("ascii")
     nonce = secrets.token_bytes(NONCE)
     plain = zlib.compress(head + b"\n" + answer.content, QUICK)
     sealed: bytes = _cipher(names.secret).encrypt(nonce, plain, names.name)
@@ -85,8 +86,8 @@ def unseal(names: Names, sealed: bytes) -> KeptAnswer:
     except InvalidTag:
         raise ValueError("not an answer of this key") from None
     head, _, content = zlib.decompress(plain).partition(b"\n")
-    status, media_type, outcome = json.loads(head)
-    return KeptAnswer(status, media_type, outcome, content)
+    status, media_type, outcome, where = json.loads(head)
+    return KeptAnswer(status, media_type, outcome, content, where)
 
 
 def _cipher(secret: bytes) -> AESGCM:

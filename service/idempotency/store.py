@@ -155,6 +155,12 @@ class Store:
                 "UPDATE answers SET claim = NULL, sealed = ? WHERE name = ? AND claim = ?", values
             )
 
+    def forget(self, names: Names, sealed: bytes) -> None:
+        """Forget an answer, unless there is another by now."""
+        with _transaction(self._connection):
+            values = (names.name, sealed)
+            self._connection.execute("DELETE FROM answers WHERE name = ? AND sealed = ?", values)
+
     def give_up(self, names: Names, claim: Claim) -> None:
         """Forget the claim: the request was not answered, and may be sent again."""
         with _transaction(self._connection):

@@ -26,6 +26,7 @@ CAUTIONS = (
     "change_over_short_span",
     "diagnosis_after_visit",
     "earlier_not_used",
+    "implausible_change",
     "limit_not_in_change",
     "measured_unknown_way",
     "missing_input",
@@ -37,6 +38,7 @@ CAUTIONS = (
 )
 RULES = (
     "bad_date",
+    "bad_identifier",
     "before_onset",
     "comparator_not_allowed",
     "contradiction",

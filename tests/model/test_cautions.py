@@ -395,6 +395,22 @@ def test_a_range_is_said_with_the_value() -> None:
     assert words == f"{says}{seen.lowest:.3g} to {seen.highest:.3g} mg/L."
 
 
+TWENTY_POINTS = record(visit(17.0, alsfrs_r_total=41.0), visit(20.0, alsfrs_r_total=21.0))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "speaks"), [(41, 21, True), (46, 26, True), (28, 48, True), (41, 33, False), (41, 41, False)]
+)
+def test_a_score_that_runs_away_is_cautioned(first: float, last: float, speaks: bool) -> None:
+    """20 points in three months, of someone who lost about 1 a month before; 8 in three months happen."""
+    made = record(visit(17.0, alsfrs_r_total=first), visit(20.0, alsfrs_r_total=last))
+    found = [each for each in cautions(case(made, WITH_CHANGES)) if each.code == "implausible_change"]
+    assert bool(found) is speaks
+    if speaks:
+        assert f"changed by {last - first:+.0f} points over 91 days" in found[0].words
+        assert found[0].features == ("alsfrs_r_total_change_per_month",)
+
+
 def test_every_rule_has_been_triggered_above() -> None:
     triggered = {
         *found(record(visit(10.0), visit(17.0, crp=None, nfl=None))),
@@ -410,12 +426,13 @@ def test_every_rule_has_been_triggered_above() -> None:
             )
         ),
         *found(replace(USUAL, onset_margin_months=0.5, age_margin_years=0.5)),
+        *(each.code for each in cautions(case(TWENTY_POINTS, WITH_CHANGES))),
         *(
             caution.code
             for caution in cautions(case(record(visit(20.0, treg_suppression=UNKNOWN_RATIO)), OF_UNKNOWN))
         ),
     }
-    assert len(CAUTIONS) == 14
+    assert len(CAUTIONS) == 15
     assert triggered == {
         "missing_input",
         "never_missing_in_training",
@@ -431,6 +448,7 @@ def test_every_rule_has_been_triggered_above() -> None:
         "earlier_not_used",
         "limit_not_in_change",
         "change_over_short_span",
+        "implausible_change",
     }
     assert len(ABSTENTIONS) == 6
 

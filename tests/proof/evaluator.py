@@ -236,6 +236,9 @@ class Evaluator:
         for position, lowest, highest in self.cohort["ranges"]:
             if row[position] < lowest or row[position] > highest:
                 found.append(("outside_training_range", (self.columns[position],)))
+        run_away = f"{self.model['scale']}_change_per_month"
+        if abs(facts.surprise.get(self.model["scale"], 0.0)) > 5.0 and run_away in self.columns:
+            found.append(("implausible_change", (run_away,)))
         for name in sent:
             if facts.last[name].comparator is not None:
                 found.append(("beyond_limit", (QUANTITIES[name]["column"],)))

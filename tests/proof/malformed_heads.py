@@ -14,7 +14,7 @@ KINDS = (
     *(b"multipart/form-data; boundary=x", b"application/vnd.bentoml+pickle", b"application/octet-stream"),
     *(b"application/x-pickle", b"application/json; charset=latin-1", b"application/json; charset=utf-16"),
     *(b"application/json, text/html", b"application/json; boundary=x", b"application/jsonp", b"json", b"*/*"),
-    *(b"application/problem+json", b"application/x-ndjson", b"application/json\x0bx", b"\xff\xfe", b";", b"=?"),
+    *(b"application/problem+json", b"application/jsonl", b"application/json\x0bx", b"\xff\xfe", b";", b"=?"),
     *(b"application/json; charset=\xff", CANARY.encode()),
 )
 ODD_HEADERS = (

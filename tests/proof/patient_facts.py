@@ -78,6 +78,7 @@ class Facts:
     usable: set[str] = field(default_factory=set)  # of these, those with a reading on the footing of their column
     other_footing: set[str] = field(default_factory=set)  # with a reading that was measured otherwise
     readings: dict[str, list[tuple[float, float, str | None]]] = field(default_factory=dict)  # month, value, limit
+    surprise: dict[str, float] = field(default_factory=dict)  # scale -> standard deviations from its course so far
     share_of_readings: dict[str, float] = field(default_factory=dict)  # quantity -> what they weigh in its change
     computed: set[str] = field(default_factory=set)  # quantities that followed from others at any visit
     said: dict[str, str] = field(default_factory=dict)  # categories, and the last word on riluzole
@@ -199,6 +200,9 @@ def _of_quantity(name: str, points: list[tuple[float, Reading]], index: float, f
         facts.share_of_readings[name] = float(spread / (spread + SETTLED))
         month, value = (Fraction(number) for number in exact[-1])
         so_far = (value - Fraction(SCALE_TOP[name])) / month if name in SCALE_TOP and month > 0 else 0
+        if name in SCALE_TOP:
+            noise = 1.05**2 * float(1 / spread + Fraction(1) / SETTLED)
+            facts.surprise[name] = float(slope - so_far) / noise**0.5
         change = (slope * spread + SETTLED * so_far) / (spread + SETTLED)
         facts.columns[f"{column}_change_per_month"] = float(change)
 

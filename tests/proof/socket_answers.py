@@ -44,10 +44,22 @@ def _responses(whole: bytes) -> list[Said]:
             name.strip().lower(): value.strip()
             for name, _, value in (line.partition(b":") for line in head.split(b"\r\n")[1:])
         }
-        size = int(headers.get(b"content-length", b"0"))
-        if status == 100:
-            size = 0
-        found.append(Said(status, headers.get(b"content-type", b"").decode("latin-1"), rest[:size]))
-        whole = rest[size:]
+        size = 0 if status == 100 else int(headers.get(b"content-length", b"0"))
+        body, whole = rest[:size], rest[size:]
+        if headers.get(b"transfer-encoding") == b"chunked":
+            body, whole = _of_chunks(rest)
+        found.append(Said(status, headers.get(b"content-type", b"").decode("latin-1"), body))
     assert not whole, f"what is no response: {whole[:200]!r}"
     return found
+
+
+def _of_chunks(rest: bytes) -> tuple[bytes, bytes]:
+    """What the chunks hold, and what comes behind the last one."""
+    body = b""
+    while True:
+        line, _, rest = rest.partition(b"\r\n")
+        size = int(line, 16)
+        body, end, rest = body + rest[:size], rest[size : size + 2], rest[size + 2 :]
+        assert end == b"\r\n"
+        if size == 0:
+            return body, rest

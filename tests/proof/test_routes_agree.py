@@ -53,7 +53,7 @@ def as_record(row: dict[str, Any]) -> dict[str, Any]:
     there = {name: cell for name, cell in row.items() if cell is not None}
     record: dict[str, Any] = {name: there[name] for name in ("sex", "onset_site", "c9orf72") if name in there}
     record["age"] = {"value": there["age_years"], "unit": "a"}
-    if there.get("diagnostic_delay_months", 1e9) <= there["months_since_onset"]:
+    if there.get("diagnostic_delay_months", 1e9) <= there["months_since_onset"] + 1.0:  # more is refused over HTTP
         record["diagnostic_delay"] = {"value": there["diagnostic_delay_months"], "unit": "mo"}
     made: dict[str, dict[str, object]] = {}
     for quantity in vocabulary().quantities.values():

@@ -95,7 +95,10 @@ def test_each_line_is_json_of_known_fields(client: httpx.Client, server: Any, pa
     assert (line["method"], line["route"], line["status"]) == ("POST", "/v1/predict", 422)
     assert 0 < line["duration_ms"] < 1000
     assert "/livez" not in {line.get("route") for line in lines}
-    assert {line["event"] for line in lines} <= {"audit_off", "started", "request", "library uvicorn.error"}
+    assert {line["event"] for line in lines} <= {
+        *("audit_off", "started", "request", "library uvicorn.error"),
+        "answer not read",  # of a client of another test
+    }
 
 
 @pytest.fixture

@@ -114,6 +114,45 @@ def test_nine_answers_and_a_copy_of_five(
     )
 
 
+def test_an_answer_whose_record_is_lost_is_not_repeated(
+    pack_folder: Path, tmp_path: Path, launcher: Launcher, record: dict[str, Any]
+) -> None:
+    """What an idempotency key repeats is held to the trail: nothing leaves that has no record."""
+    guarded = Guarded(tmp_path)
+    workers = ("--workers", "2")
+    running = begin(launcher, pack_folder, *workers, **guarded.settings)
+    assert [ask(running.url, record, guarded.headers) for _ in range(5)] == [200] * 5
+    tregcast("audit", "verify", "--store", guarded.store)
+    os.kill(running.process.pid, signal.SIGTERM)
+    assert running.process.wait(20) == 0
+    shutil.copytree(guarded.file.parent, tmp_path / "copy", ignore=shutil.ignore_patterns("*.idempotency*"))
+
+    running = begin(launcher, pack_folder, *workers, **guarded.settings)
+    headers = {**guarded.headers, "idempotency-key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
+
+    def sent() -> tuple[int, str | None]:
+        answer = httpx.post(f"{running.url}/v1/predict", json=record, headers=headers, timeout=20, trust_env=False)
+        return answer.status_code, answer.headers.get("idempotent-replayed")
+
+    assert [sent(), sent()] == [(200, None), (200, "true")]
+    assert [ask(running.url, record, guarded.headers) for _ in range(3)] == [200] * 3
+    for path in guarded.file.parent.glob("audit.db*"):
+        if "idempotency" not in path.name:
+            path.unlink()
+    for path in (tmp_path / "copy").iterdir():
+        shutil.copy2(path, guarded.file.parent / path.name)
+    lost = refused_with_reason(running, guarded, record)
+    assert {sent() for _ in range(4)} == {(503, None)}
+
+    accept = ("audit", "accept", "--store", guarded.store, "--key", guarded.key, "--known", lost)
+    tregcast(*accept, "--reason", "restored")
+    for url in running.admin:
+        until(lambda url=url: ready(url).status_code == 200, 15)
+    assert [sent(), sent()] == [(200, None), (200, "true")]
+    found = guarded.verify()
+    assert (found["verified"], found["head"].partition(":")[0]) == (True, "7")  # five, the note, and the answer
+
+
 def test_a_worker_that_takes_anothers_place_knows_the_head(
     pack_folder: Path, tmp_path: Path, launcher: Launcher, record: dict[str, Any]
 ) -> None:
