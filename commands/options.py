@@ -105,6 +105,8 @@ def tell_result(text: str, kept: str) -> None:
         text: what is printed.
         kept: where the same can be read, for a message on standard error.
     """
+    if sys.stdout is None:  # closed before the command began
+        return
     try:
         click.echo(text)
         sys.stdout.flush()
