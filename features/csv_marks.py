@@ -65,4 +65,4 @@ def are_rows(text: bytes, field: int, fields: int, headers: int) -> bool:
     like[0] = field + counts[0] == wanted
     like[-1] = counts[-1] + fields - 1 - field == wanted
     commas = sum(count for count, same in zip(counts, like, strict=True) if same)
-    return 2 * sum(like[1:]) > len(like) - 1 and commas >= min(wanted, EVIDENCE)
+    return 2 * sum(like[1:]) >= len(like) - 1 and commas >= min(wanted, EVIDENCE)
